@@ -1,0 +1,39 @@
+"""Several contrasts in one family: p values that stay honest together.
+
+Called by the analysis once per family of contrasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statsmodels.stats.multitest import multipletests
+
+
+def holm(p_values: Sequence[float | None], *, family_size: int | None = None) -> list[float | None]:
+    """Holm's adjusted p values, in the order given; None stays None.
+
+    Args:
+        p_values: Unadjusted; None where a contrast has none.
+        family_size: Contrasts planned. A planned contrast without a p still counts, as if its p
+            were 1, so that losing runs never makes the others look better. Without it the
+            family is the p values that exist.
+
+    Raises:
+        ValueError: The family is smaller than its p values.
+
+    Source:
+        Holm 1979, Scandinavian Journal of Statistics 6.
+    """
+    known = [p for p in p_values if p is not None]
+    size = len(known) if family_size is None else family_size
+    if size < len(known):
+        raise ValueError(
+            f"holm: family_size must be >= the {len(known)} p values given, got {size}; "
+            f"count every planned contrast"
+        )
+    if not known:
+        return [None] * len(p_values)
+    adjusted = multipletests(known + [1.0] * (size - len(known)), method="holm")[1]
+    remaining = iter(adjusted)
+    return [None if p is None else float(next(remaining)) for p in p_values]
