@@ -1,0 +1,151 @@
+"""From a run table and a plan to Results: the one place where a report's numbers come together.
+
+Called by the command line with tables from `reports.collect`, or by anyone with a table of their
+own. Pure: reads no clock, file, store or random number, and row order does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from reports.arms import described_arm
+from reports.cautions import refusals, warnings
+from reports.claims import judged_claim
+from reports.contrasts import Examples, answer, with_holm
+from reports.plan import AnalysisPlan
+from reports.questions import planned_questions, primary_comparison
+from reports.results import Message, Results
+from reports.sections import curve_section, probe_section
+from reports.table import Cell, outcomes, validated_curves, validated_runs
+
+_DEVIATIONS = ("unplanned_runs", "extended_after_results")
+
+
+def analyse(
+    runs: pd.DataFrame,
+    plan: AnalysisPlan,
+    *,
+    examples: Examples | None = None,
+    curves: pd.DataFrame | None = None,
+) -> Results:
+    """Every number, verdict and sentence that a report shows.
+
+    Args:
+        runs: A row a run: `run_key, arm, comparison, seed, state`, a column per factor and metric.
+        plan: What was decided before the runs.
+        examples: By run key, which test images the run got right; shape (n_test,).
+        curves: A row a run and epoch: `arm, comparison, seed, epoch`, a column per metric.
+
+    Returns:
+        Arms as they are, contrasts oriented so that + is better, verdicts only if the plan is done.
+
+    Raises:
+        TableError: A table breaks its schema.
+        DuplicateRunError: Two rows for one arm, comparison and seed.
+        UnknownMetricError: The endpoint, or a claim's metric, is no column.
+    """
+    table = validated_runs(runs)
+    cells = _planned_cells(plan, table)
+    table, strays = _within_plan(table, plan, cells)
+    by_cell = outcomes(table, plan.endpoint.metric)
+    n_missing = _n_missing(table, plan, cells)
+    is_final = n_missing == 0
+    arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
+    questions = planned_questions(plan, is_final=is_final)
+    answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
+    contrasts = tuple(with_holm(answers, questions))
+    notes = (
+        *_progress_notes(n_missing, len(cells) * len(plan.seeds)),
+        *strays,
+        *warnings(plan, arms, contrasts, questions, by_cell),
+    )
+    return Results(
+        study=plan.study,
+        question=plan.question,
+        endpoint=asdict(plan.endpoint),
+        design=plan.design,
+        plan={
+            "digest": plan.digest,
+            "history": plan.history,
+            "deviations": [
+                *plan.deviations,
+                *(note.text for note in notes if note.code in _DEVIATIONS),
+            ],
+        },
+        final=is_final,
+        arms=arms,
+        contrasts=contrasts,
+        claims=tuple(judged_claim(c, plan, table, is_final=is_final) for c in plan.claims),
+        curves=() if curves is None else _curves(curves, table, cells),
+        probes=probe_section(table, plan, cells),
+        warnings=notes,
+        refusals=tuple(refusals(arms, contrasts)),
+    )
+
+
+def _planned_cells(plan: AnalysisPlan, table: pd.DataFrame) -> list[Cell]:
+    """Arms by recipe, in the order of the report: the shared recipe first, the control first.
+
+    A plan that describes its arms names them all; otherwise the table adds what it holds.
+    """
+    held = sorted(set(zip(table["arm"].tolist(), table["comparison"].tolist(), strict=True)))
+    comparisons = {spec.comparison for spec in plan.contrasts}
+    if plan.claims:
+        comparisons.add(primary_comparison(plan))
+    if plan.arms:
+        comparisons = comparisons or {comparison for _, comparison in held} or {"shared"}
+        names = [facts.name for facts in plan.arms]
+        return [(name, c) for c in ("shared", "tuned") if c in comparisons for name in names]
+    named = [
+        (side, question.spec.comparison)
+        for question in planned_questions(plan)
+        for side in (question.spec.control, question.spec.arm)
+    ]
+    return sorted(dict.fromkeys([*named, *held]), key=lambda cell: cell[1])
+
+
+def _within_plan(
+    table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]
+) -> tuple[pd.DataFrame, list[Message]]:
+    """The planned rows, and a note for each arm whose other rows are left out.
+
+    A run that nobody planned may be there because of how it came out, so it is in no number.
+    """
+    planned = [
+        (arm, comparison) in cells and (not plan.seeds or seed in plan.seeds)
+        for arm, comparison, seed in zip(
+            table["arm"].tolist(), table["comparison"].tolist(), table["seed"].tolist(), strict=True
+        )
+    ]
+    strays = table[[not keep for keep in planned]]
+    notes = [
+        Message(
+            "unplanned_runs",
+            f"arm {arm!r} ({comparison}): {len(rows)} run(s) outside the plan are in no number of "
+            f"this report: seeds {', '.join(str(seed) for seed in rows['seed'])}",
+        )
+        for (arm, comparison), rows in strays.groupby(["arm", "comparison"], sort=True)
+    ]
+    return table[planned].reset_index(drop=True), notes
+
+
+def _n_missing(table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]) -> int:
+    """Planned runs without an outcome; an interrupted run is one, a failed run is not."""
+    ended = table[table["state"] != "INTERRUPTED"]
+    return len(cells) * len(plan.seeds) - len(ended) if plan.seeds else len(table) - len(ended)
+
+
+def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:
+    if not n_missing:
+        return []
+    of = f" of {n_planned} planned runs" if n_planned else " runs"
+    return [Message("not_final", f"not final: {n_missing}{of} have no outcome yet; no verdicts")]
+
+
+def _curves(
+    curves: pd.DataFrame, table: pd.DataFrame, cells: Sequence[Cell]
+) -> tuple[dict[str, object], ...]:
+    return tuple(curve_section(validated_curves(curves), table, cells))

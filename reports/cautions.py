@@ -1,0 +1,177 @@
+"""What a reader must be told before believing a number: warnings and refusals.
+
+Called by `reports.analysis` last, with what was found. Each has a stable code; a warning stands
+beside the numbers, a refusal stands instead of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from reports.plan import AnalysisPlan
+from reports.questions import Question
+from reports.results import ArmResult, ContrastResult, Message
+from reports.sentences import is_fraction, metric_name
+from reports.statistics.intervals import MIN_FOR_INTERVAL
+from reports.table import Cell, Outcomes
+
+FEW_PAIRS = 5
+SD_RATIO = 3.0
+CEILING = 0.995
+
+_WORTH_A_RANGE = 3
+
+
+def refusals(arms: Sequence[ArmResult], contrasts: Sequence[ContrastResult]) -> Iterator[Message]:
+    """What is not computed, and why."""
+    for arm in arms:
+        if 0 < len(arm.values) < MIN_FOR_INTERVAL:
+            is_one = len(arm.values) == 1
+            yield Message(
+                "one_run" if is_one else "two_runs",
+                f"{_label(arm)} has {'one finished run' if is_one else 'two finished runs'}: shown "
+                f"as it is, without interval, test or rank",
+            )
+    for contrast in contrasts:
+        if contrast.n_pairs < MIN_FOR_INTERVAL:
+            yield Message(
+                "too_few_pairs",
+                f"{contrast.name} ({contrast.comparison}): no interval and no verdict on "
+                f"{contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
+                f"{_listed(contrast.missing_pairs) or 'none, so add seeds'}",
+            )
+
+
+def warnings(
+    plan: AnalysisPlan,
+    arms: Sequence[ArmResult],
+    contrasts: Sequence[ContrastResult],
+    questions: Sequence[Question],
+    outcomes: Outcomes,
+) -> Iterator[Message]:
+    """What to keep in mind while reading."""
+    yield from _arm_warnings(plan, arms, outcomes)
+    by_cell = {(arm.name, arm.comparison): arm for arm in arms}
+    for contrast in contrasts:
+        yield from _contrast_warnings(contrast, by_cell)
+    yield from _unreachable(questions, contrasts)
+
+
+def _arm_warnings(
+    plan: AnalysisPlan, arms: Sequence[ArmResult], outcomes: Outcomes
+) -> Iterator[Message]:
+    metric = plan.endpoint.metric
+    for arm in arms:
+        runs = outcomes.get((arm.name, arm.comparison), {})
+        blank = [
+            s for s, run in sorted(runs.items()) if run.state == "FINISHED" and run.value is None
+        ]
+        if blank:
+            yield Message(
+                "endpoint_missing",
+                f"{_label(arm)}: finished without a finite {metric_name(metric)} at seeds "
+                f"{_listed(blank)}; these runs are in no number of this report",
+            )
+        if arm.n_failed:
+            states = ", ".join(f"{n} {state}" for state, n in arm.failures.items())
+            yield Message("failed_runs", f"{_label(arm)}: {states} of {len(runs)} runs")
+        if arm.n_collapsed:
+            yield Message(
+                "collapsed_runs",
+                f"{_label(arm)}: {arm.n_collapsed} of {arm.n_finished} finished runs stayed near "
+                f"chance; the mean hides it, read the interquartile mean beside it",
+            )
+        if is_fraction(metric) and arm.median is not None and arm.median > CEILING:
+            yield Message(
+                "ceiling",
+                f"{_label(arm)}: half of its runs are above {100 * CEILING:g} % "
+                f"{metric_name(metric)}; compare error counts rather than points",
+            )
+
+
+def _contrast_warnings(
+    contrast: ContrastResult, by_cell: Mapping[Cell, ArmResult]
+) -> Iterator[Message]:
+    where = f"{contrast.name} ({contrast.comparison})"
+    if MIN_FOR_INTERVAL <= contrast.n_pairs < FEW_PAIRS:
+        yield Message(
+            "few_pairs",
+            f"{where}: {contrast.n_pairs} pairs; the interval leans on normal differences, "
+            f"which so few cannot show",
+        )
+    arm, control = (by_cell[side, contrast.comparison] for side in (contrast.arm, contrast.control))
+    ratio = _spread_ratio(arm, control)
+    if ratio is not None and ratio > SD_RATIO:
+        yield Message(
+            "unequal_spread",
+            f"{where}: one arm varies {ratio:.1f} times as much over seeds as the other",
+        )
+    is_diverged = "DIVERGED" in arm.failures or "DIVERGED" in control.failures
+    if contrast.estimate_with_failures is None and is_diverged:
+        yield Message(
+            "chance_unknown",
+            f"{where}: diverged runs are left out, because the value of a network that learnt "
+            f"nothing is not known; give endpoint.chance or the data set's n_classes",
+        )
+    if "identical" in contrast.flags:
+        yield Message(
+            "identical",
+            f"{where}: every pair gave exactly the same value; check that the arms differ",
+        )
+    if "no_spread" in contrast.flags:
+        yield Message(
+            "no_spread",
+            f"{where}: every pair gave exactly the same difference; check that seeds differ",
+        )
+    if "extended_after_results" in contrast.flags:
+        yield Message(
+            "extended_after_results", f"{where}: seeds were added after its verdict was shown"
+        )
+
+
+def _spread_ratio(arm: ArmResult, control: ArmResult) -> float | None:
+    if arm.ci is None or control.ci is None or not arm.sd or not control.sd:
+        return None
+    return max(arm.sd / control.sd, control.sd / arm.sd)
+
+
+def _unreachable(
+    questions: Sequence[Question], contrasts: Sequence[ContrastResult]
+) -> Iterator[Message]:
+    """One note a family whose exact test cannot reach its level at these seeds."""
+    for family in sorted({question.family for question in questions}):
+        members = [
+            (question, contrast.n_pairs)
+            for question, contrast in zip(questions, contrasts, strict=True)
+            if question.family == family and contrast.n_pairs >= MIN_FOR_INTERVAL
+        ]
+        if not members:
+            continue
+        level = members[0][0].alpha_each
+        n = max(n_pairs for _, n_pairs in members)
+        needed = next(k for k in range(2, 1100) if 2.0 ** (1 - k) <= level)
+        if n < needed:
+            yield Message(
+                "no_exact_test",
+                f"{family} family: with {n} pairs the exact sign-flip test cannot reach "
+                f"{level:.4g}; it needs {needed} pairs, so verdicts rest on the t interval alone",
+            )
+
+
+def _label(arm: ArmResult) -> str:
+    return f"arm {arm.name!r}" + (" (tuned)" if arm.comparison == "tuned" else "")
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """`0 to 4, 7`: seeds in as few words as they need."""
+    groups: list[list[int]] = [[seed] for seed in seeds[:1]]
+    for before, seed in pairwise(seeds):
+        if seed == before + 1:
+            groups[-1].append(seed)
+        else:
+            groups.append([seed])
+    return ", ".join(
+        f"{group[0]} to {group[-1]}" if len(group) >= _WORTH_A_RANGE else ", ".join(map(str, group))
+        for group in groups
+    )

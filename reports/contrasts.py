@@ -1,0 +1,342 @@
+"""One contrast: from the outcomes of two arms to numbers, flags and a verdict.
+
+Called by `reports.analysis` for planned contrasts and by `reports.claims` for claimed ones. Works
+on outcomes by seed, never on a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from reports.plan import AnalysisPlan, ArmFacts
+from reports.questions import Question
+from reports.results import ContrastResult
+from reports.sentences import contrast_sentence, is_fraction
+from reports.statistics.intervals import MIN_FOR_INTERVAL, FloatArray, Interval
+from reports.statistics.multiplicity import holm
+from reports.statistics.noise import crossed_interval
+from reports.statistics.paired import (
+    PairedContrast,
+    differences,
+    mean_interval,
+    paired_contrast,
+)
+from reports.statistics.power import minimum_detectable, seeds_needed
+from reports.table import Outcome, Outcomes
+from reports.verdicts import Ruling, Verdict, decide, is_size_uncertain
+
+CAPACITY_FACTOR = 1.1
+"""Arms whose parameter counts differ by more than this factor differ in capacity as well."""
+
+_SAME_METRIC = 1e-6
+"""Stored correctness must average to the reported accuracy this closely to be of use."""
+
+Examples = Mapping[str, npt.NDArray[np.bool_]]
+"""By run key, which test images the run got right; shape (n_test,)."""
+
+Runs = Mapping[int, Outcome]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Raw values of two arms at the seeds they share, in the order of the seeds."""
+
+    seeds: tuple[int, ...]
+    arm: tuple[float, ...]
+    control: tuple[float, ...]
+
+
+def answer(
+    question: Question,
+    plan: AnalysisPlan,
+    outcomes: Outcomes,
+    *,
+    examples: Examples | None = None,
+) -> ContrastResult:
+    """Everything the runs say about one contrast; Holm's p is added by `with_holm`.
+
+    Args:
+        question: What to compare, and how strictly.
+        plan: For the arms' facts and the planned seeds.
+        outcomes: Of every arm, for the question's metric.
+        examples: Correctness per test image, for the interval over new images.
+    """
+    spec = question.spec
+    arm = outcomes.get((spec.arm, spec.comparison), {})
+    control = outcomes.get((spec.control, spec.comparison), {})
+    pairs = finished_pairs(arm, control)
+    numbers = _numbers(question, pairs)
+    scored = _numbers_with_failures(question, plan, arm, control)
+    ruling = _ruling(question, plan, pairs, numbers, scored)
+    resolution = _resolution(question, numbers)
+    with_failures = scored.estimate if scored else None
+    return ContrastResult(
+        name=spec.name,
+        arm=spec.arm,
+        control=spec.control,
+        dataset=plan.facts(spec.arm).dataset.get("name"),
+        family=question.family,
+        comparison=spec.comparison,
+        method="paired" if question.n_looks == 1 else "sequential",
+        estimate=numbers.estimate,
+        ci=numbers.ci,
+        ci_adjusted=numbers.ci_adjusted,
+        ci_equivalence=numbers.ci_equivalence,
+        p=numbers.p,
+        p_adjusted=None,
+        p_sign_flip=numbers.p_sign_flip,
+        p_equivalence=numbers.p_equivalence,
+        margin=question.margin,
+        sd_difference=numbers.sd,
+        correlation=numbers.correlation,
+        hedges_dz=numbers.hedges_dz,
+        win_probability=numbers.win_probability,
+        win_probability_ci=numbers.win_probability_ci,
+        relative_error_reduction=_relative_error_reduction(question.metric, pairs),
+        new_images_ci=_new_images(question, pairs, arm, control, examples or {}),
+        estimate_with_failures=with_failures,
+        verdict=ruling.verdict,
+        flags=ruling.flags,
+        n_pairs=numbers.n_pairs,
+        missing_pairs=_missing(plan, pairs, arm, control),
+        minimum_detectable=resolution.difference,
+        seeds_for_margin=resolution.seeds_for_margin,
+        sentence=contrast_sentence(
+            question,
+            numbers,
+            ruling,
+            seeds_for_verdict=resolution.seeds_for_verdict,
+            estimate_with_failures=with_failures,
+        ),
+    )
+
+
+def with_holm(
+    answers: Sequence[ContrastResult], questions: Sequence[Question]
+) -> list[ContrastResult]:
+    """The answers with Holm's p within each family, and the flag `holm_only`.
+
+    Holm's test is sharper than the intervals at 1 - alpha / m, which decide the verdict; where it
+    alone finds a difference, the flag says so.
+    """
+    adjusted: dict[int, float | None] = {}
+    for family in sorted({question.family for question in questions}):
+        members = [i for i, question in enumerate(questions) if question.family == family]
+        n_looks, size = questions[members[0]].n_looks, questions[members[0]].family_size
+        raw = [answers[i].p for i in members]
+        spent = [None if p is None else min(1.0, n_looks * p) for p in raw]
+        adjusted.update(zip(members, holm(spent, family_size=max(size, len(members))), strict=True))
+    return [_with_holm(result, adjusted[i], questions[i].alpha) for i, result in enumerate(answers)]
+
+
+def finished_pairs(
+    arm: Runs,
+    control: Runs,
+    *,
+    if_diverged: tuple[float | None, float | None] = (None, None),
+) -> Pairs:
+    """The seeds at which both arms have a value.
+
+    Args:
+        arm: Outcomes by seed.
+        control: Likewise.
+        if_diverged: Values that stand for a diverged run of the arm and of the control; None
+            leaves the pair out.
+    """
+    values = {
+        seed: (_value(arm[seed], if_diverged[0]), _value(control[seed], if_diverged[1]))
+        for seed in sorted(set(arm) & set(control))
+    }
+    whole = {seed: (a, b) for seed, (a, b) in values.items() if a is not None and b is not None}
+    return Pairs(
+        tuple(whole), tuple(a for a, _ in whole.values()), tuple(b for _, b in whole.values())
+    )
+
+
+def _value(outcome: Outcome, if_diverged: float | None) -> float | None:
+    return if_diverged if outcome.state == "DIVERGED" else outcome.value
+
+
+def _numbers(question: Question, pairs: Pairs) -> PairedContrast:
+    numbers = paired_contrast(
+        [question.sign * value for value in pairs.arm],
+        [question.sign * value for value in pairs.control],
+        margin=question.margin,
+        alpha=question.alpha,
+        family_size=question.n_shares,
+    )
+    if question.n_looks > 1:  # a one-sided look spends as much as a two-sided one
+        return replace(numbers, ci_equivalence=numbers.ci_adjusted)
+    return numbers
+
+
+def _numbers_with_failures(
+    question: Question, plan: AnalysisPlan, arm: Runs, control: Runs
+) -> PairedContrast | None:
+    """The contrast with diverged runs scored as chance; None where chance is not known."""
+    spec = question.spec
+    chances = (
+        plan.chance(spec.arm, question.metric),
+        plan.chance(spec.control, question.metric),
+    )
+    for runs, chance in zip((arm, control), chances, strict=True):
+        if chance is None and any(run.state == "DIVERGED" for run in runs.values()):
+            return None
+    return _numbers(question, finished_pairs(arm, control, if_diverged=chances))
+
+
+def _verdict(numbers: PairedContrast, margin: float) -> Verdict | None:
+    if numbers.ci_adjusted is None or numbers.ci_equivalence is None:
+        return None
+    return decide(numbers.ci_adjusted, numbers.ci_equivalence, margin)
+
+
+def _ruling(
+    question: Question,
+    plan: AnalysisPlan,
+    pairs: Pairs,
+    numbers: PairedContrast,
+    scored: PairedContrast | None,
+) -> Ruling:
+    """The verdict of the decision table, unless something forbids or overrules it."""
+    flags = list(_standing_flags(question, plan, numbers))
+    verdict = _verdict(numbers, question.margin) if question.is_final else None
+    if verdict is None or numbers.ci_adjusted is None:
+        return Ruling(None, tuple(flags))
+    if is_size_uncertain(verdict, numbers.ci_adjusted, question.margin):
+        flags.append("size_uncertain")
+    if _is_fragile(question, pairs, numbers, verdict):
+        flags.append("fragile")
+    if question.shown is not None and not set(pairs.seeds) <= question.shown:
+        flags.append("extended_after_results")
+    if scored is not None and _verdict(scored, question.margin) != verdict:
+        flags.append("failures_decide")
+    is_overruled = "extended_after_results" in flags or "failures_decide" in flags
+    return Ruling("undecided" if is_overruled else verdict, tuple(flags))
+
+
+def _standing_flags(
+    question: Question, plan: AnalysisPlan, numbers: PairedContrast
+) -> tuple[str, ...]:
+    """Flags that need no verdict."""
+    flags = []
+    if _is_capacity_confounded(plan.facts(question.spec.arm), plan.facts(question.spec.control)):
+        flags.append("capacity_confounded")
+    if numbers.ci is not None and numbers.sd == 0:
+        flags.append("identical" if numbers.estimate == 0 else "no_spread")
+    return tuple(flags)
+
+
+def _is_capacity_confounded(arm: ArmFacts, control: ArmFacts) -> bool:
+    if not arm.n_parameters or not control.n_parameters:
+        return False
+    small, large = sorted((arm.n_parameters, control.n_parameters))
+    return large > CAPACITY_FACTOR * small
+
+
+def _is_fragile(
+    question: Question, pairs: Pairs, numbers: PairedContrast, verdict: Verdict
+) -> bool:
+    """Whether the verdict hangs on normality or on one seed.
+
+    The exact sign-flip test is asked only where its smallest possible p is small enough to agree
+    (at n = 5 it never reaches 0.05); leaving one seed out, only where 3 pairs remain.
+    """
+    if _is_disputed(numbers, question.alpha_each):
+        return True
+    d = question.sign * differences(np.asarray(pairs.arm), np.asarray(pairs.control))
+    if len(d) <= MIN_FOR_INTERVAL:
+        return False
+    return any(_verdict_of(question, np.delete(d, i)) != verdict for i in range(len(d)))
+
+
+def _is_disputed(numbers: PairedContrast, level: float) -> bool:
+    """Whether t and sign-flip disagree at `level`, which the latter can reach."""
+    p, exact, floor = numbers.p, numbers.p_sign_flip, numbers.sign_flip_floor
+    if p is None or exact is None or floor is None or floor > level:
+        return False
+    return (p <= level) != (exact <= level)
+
+
+def _verdict_of(question: Question, d: FloatArray) -> Verdict:
+    adjusted = mean_interval(d, level=1 - question.alpha_each)
+    if question.n_looks > 1:
+        return decide(adjusted, adjusted, question.margin)
+    return decide(adjusted, mean_interval(d, level=1 - 2 * question.alpha_each), question.margin)
+
+
+@dataclass(frozen=True)
+class _Resolution:
+    """What the spread allows to see, at 80 % power and the simultaneous level.
+
+    Attributes:
+        difference: The smallest that these pairs show.
+        seeds_for_margin: Pairs that show a difference as small as the margin.
+        seeds_for_verdict: Pairs that bring a verdict whatever the difference is. The hardest one
+            is half the margin, which must be told both from zero and from the margin.
+    """
+
+    difference: float | None = None
+    seeds_for_margin: int | None = None
+    seeds_for_verdict: int | None = None
+
+
+def _resolution(question: Question, numbers: PairedContrast) -> _Resolution:
+    if numbers.ci is None or numbers.sd is None:
+        return _Resolution()
+    sd, alpha = numbers.sd, question.alpha_each
+    return _Resolution(
+        difference=minimum_detectable(sd, numbers.n_pairs, alpha=alpha),
+        seeds_for_margin=seeds_needed(sd, question.margin, alpha=alpha),
+        seeds_for_verdict=seeds_needed(sd, question.margin / 2, alpha=alpha),
+    )
+
+
+def _missing(plan: AnalysisPlan, pairs: Pairs, arm: Runs, control: Runs) -> tuple[int, ...]:
+    return tuple(sorted((set(plan.seeds) | set(arm) | set(control)) - set(pairs.seeds)))
+
+
+def _relative_error_reduction(metric: str, pairs: Pairs) -> float | None:
+    """Share of the control's errors that the arm avoids; of accuracies only."""
+    if not is_fraction(metric) or not pairs.seeds:
+        return None
+    control_error, arm_error = 1 - np.mean(pairs.control), 1 - np.mean(pairs.arm)
+    return float((control_error - arm_error) / control_error) if control_error > 0 else None
+
+
+def _new_images(
+    question: Question, pairs: Pairs, arm: Runs, control: Runs, examples: Examples
+) -> Interval | None:
+    """The interval over new seeds and new test images, at 1 - alpha.
+
+    None unless every pair kept its correctness, and it averages to the accuracy reported.
+    """
+    if question.metric != "test/accuracy" or not pairs.seeds:
+        return None
+    keys = [(arm[seed].run_key, control[seed].run_key) for seed in pairs.seeds]
+    if any(key not in examples for both in keys for key in both):
+        return None
+    rows = [(np.asarray(examples[a]), np.asarray(examples[b])) for a, b in keys]
+    if len({row.shape for both in rows for row in both}) != 1:
+        return None
+    reported = zip(pairs.arm, pairs.control, strict=True)
+    for both, values in zip(rows, reported, strict=True):
+        means = [float(np.mean(row)) for row in both]
+        if not np.allclose(means, values, rtol=0, atol=_SAME_METRIC):
+            return None
+    d = np.stack([a.astype(np.float64) - b.astype(np.float64) for a, b in rows])
+    interval = crossed_interval(d, level=1 - question.alpha)
+    return interval if interval is None or question.sign > 0 else interval.flipped()
+
+
+def _with_holm(result: ContrastResult, p: float | None, alpha: float) -> ContrastResult:
+    is_clear = result.ci_adjusted is not None and (
+        result.ci_adjusted.low > 0 or result.ci_adjusted.high < 0
+    )
+    is_holm_only = p is not None and p <= alpha and not is_clear and result.verdict is not None
+    flags = (*result.flags, "holm_only") if is_holm_only else result.flags
+    return replace(result, p_adjusted=p, flags=flags)

@@ -1,0 +1,264 @@
+"""What was decided before the runs: control, contrasts, margin, claims.
+
+Built by the command line from a study (or by hand, for runs trained elsewhere), stored as JSON
+with the study, and read by `reports.analysis`. Needs no run keys and knows nothing of MLflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast
+
+from ablations.errors import nearest
+from reports.errors import PlanError
+
+Comparison = Literal["shared", "tuned"]
+Direction = Literal["maximize", "minimize"]
+Expectation = Literal["greater", "less", "equivalent"]
+
+SEPARATOR = " - "
+MAX_ALPHA = 0.5
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The metric of record and the smallest difference in it that matters.
+
+    Attributes:
+        margin: In the metric's own unit: 0.005 of an accuracy is half a percentage point.
+        alpha: Error rate of a whole family of contrasts.
+        chance: Value of a network that learnt nothing; by default 1 / n_classes of the arm's
+            data set, for accuracies.
+    """
+
+    metric: str
+    direction: Direction = "maximize"
+    margin: float = 0.005
+    alpha: float = 0.05
+    chance: float | None = None
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with it, a sentence each."""
+        if self.direction not in ("maximize", "minimize"):
+            yield (
+                f"endpoint.direction: a direction was expected, got {self.direction!r}; "
+                f"name one (allowed: maximize, minimize)"
+            )
+        if not (math.isfinite(self.margin) and self.margin > 0):
+            yield (
+                f"endpoint.margin: a finite number > 0 was expected, got {self.margin!r}; "
+                f"give the smallest difference that matters"
+            )
+        if not 0 < self.alpha < MAX_ALPHA:
+            yield (
+                f"endpoint.alpha: a number between 0 and {MAX_ALPHA} was expected, "
+                f"got {self.alpha!r}; 0.05 is usual"
+            )
+
+
+@dataclass(frozen=True)
+class ContrastSpec:
+    """One planned comparison: `arm` minus `control`, at the shared or at tuned recipes."""
+
+    name: str
+    arm: str
+    control: str
+    comparison: Comparison = "shared"
+
+
+@dataclass(frozen=True)
+class ClaimSpec:
+    """A sentence with a relation, written before (or, and then it says so, after) the results.
+
+    Attributes:
+        contrast: `ARM - CONTROL`.
+        expect: Speaks of the raw metric: a greater loss is a greater number.
+        metric: Default: the endpoint's.
+        margin: Default: the endpoint's.
+    """
+
+    text: str
+    contrast: str
+    expect: Expectation
+    metric: str | None = None
+    margin: float | None = None
+    written: Literal["before", "after_results"] = "before"
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The names of the arm and of its control."""
+        arm, _, control = self.contrast.partition(SEPARATOR)
+        return arm.strip(), control.strip()
+
+    @property
+    def digest(self) -> str:
+        """Identity of what is claimed: changes with the words, the relation or the margin."""
+        said = [self.text, self.contrast, self.expect, self.metric, self.margin]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """What is known of an arm without training it.
+
+    Attributes:
+        dataset: At least `name`; `n_classes` gives chance level.
+        changes: Levels that differ from the control's.
+        growth: Size by input size: `{input: [c, h, w], n_parameters, n_macs}` each.
+    """
+
+    name: str
+    variant: str = ""
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    n_parameters: int | None = None
+    n_macs: int | None = None
+    n_connections: int | None = None
+    growth: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """All that `analyse` needs besides the runs.
+
+    Attributes:
+        control: Name of the arm that the others are compared with.
+        factors: Levels of every factor; a factor is also a column of the run table.
+        contrasts: Planned comparisons; their number sets the width of simultaneous intervals.
+        seeds: Planned for every arm; empty means whatever the table holds.
+        looks: Numbers of seeds after which the results are looked at, if more than once.
+        arms: Facts of every arm, in the order of the report; empty: arms come from the table.
+        history: Earlier states of this plan, as stored.
+        deviations: What changed after a verdict had been shown, a sentence each.
+        shown: By contrast, the seeds whose verdict a person has already seen.
+
+    Raises:
+        PlanError: With every contradiction found.
+    """
+
+    control: str
+    factors: Mapping[str, list[Any]]
+    endpoint: Endpoint
+    contrasts: tuple[ContrastSpec, ...]
+    claims: tuple[ClaimSpec, ...] = ()
+    seeds: tuple[int, ...] = ()
+    looks: tuple[int, ...] | None = None
+    study: str = ""
+    question: str = ""
+    arms: tuple[ArmFacts, ...] = ()
+    design: str = "arms"
+    digest: str = ""
+    history: tuple[Mapping[str, Any], ...] = ()
+    shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    deviations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        problems = (
+            *self.endpoint.problems(),
+            *self._contrast_problems(),
+            *self._claim_problems(),
+            *self._name_problems(),
+            *self._seed_problems(),
+        )
+        if problems:
+            raise PlanError(problems)
+
+    def facts(self, arm: str) -> ArmFacts:
+        """What is known of `arm`; an arm that the plan does not describe has a name only."""
+        return next((facts for facts in self.arms if facts.name == arm), ArmFacts(arm))
+
+    def chance(self, arm: str, metric: str) -> float | None:
+        """Value of `metric` for an arm that learnt nothing, where that is known."""
+        if metric == self.endpoint.metric and self.endpoint.chance is not None:
+            return self.endpoint.chance
+        n_classes = self.facts(arm).dataset.get("n_classes")
+        return 1 / n_classes if n_classes and "accuracy" in metric else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values; `from_dict` reads it back equal."""
+        return cast(dict[str, Any], json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> AnalysisPlan:
+        """A plan from what `to_dict` gave.
+
+        Raises:
+            PlanError: A key is missing or unknown, or the plan contradicts itself.
+        """
+        try:
+            return cls(
+                **{
+                    **raw,
+                    "endpoint": Endpoint(**raw["endpoint"]),
+                    "contrasts": tuple(ContrastSpec(**item) for item in raw["contrasts"]),
+                    "claims": tuple(ClaimSpec(**item) for item in raw.get("claims", ())),
+                    "seeds": tuple(raw.get("seeds", ())),
+                    "looks": tuple(raw["looks"]) if raw.get("looks") else None,
+                    "arms": tuple(_facts(item) for item in raw.get("arms", ())),
+                    "history": tuple(raw.get("history", ())),
+                    "deviations": tuple(raw.get("deviations", ())),
+                    "shown": {k: tuple(v) for k, v in raw.get("shown", {}).items()},
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise PlanError((f"a stored plan was expected, got {error}; store it anew",)) from error
+
+    def _contrast_problems(self) -> Iterator[str]:
+        held: set[tuple[str, str]] = set()
+        for contrast in self.contrasts:
+            if contrast.arm == contrast.control:
+                yield (
+                    f"contrast {contrast.name!r}: two arms were expected, got {contrast.arm!r} "
+                    f"twice; name another control"
+                )
+            key = (contrast.name, contrast.comparison)
+            if key in held:
+                yield (
+                    f"contrast {contrast.name!r}: one at the {contrast.comparison} recipe was "
+                    f"expected, got two; drop one"
+                )
+            held.add(key)
+
+    def _claim_problems(self) -> Iterator[str]:
+        for claim in self.claims:
+            if not all(claim.sides) or claim.sides[0] == claim.sides[1]:
+                yield (
+                    f"claim {claim.text!r}: a contrast of two arms was expected, got "
+                    f"{claim.contrast!r}; write it as 'ARM{SEPARATOR}CONTROL'"
+                )
+            if claim.expect not in ("greater", "less", "equivalent"):
+                yield (
+                    f"claim {claim.text!r}: a relation was expected, got {claim.expect!r}; "
+                    f"name one (allowed: equivalent, greater, less)"
+                )
+
+    def _seed_problems(self) -> Iterator[str]:
+        if len(set(self.seeds)) != len(self.seeds):
+            yield f"seeds: every seed once was expected, got {list(self.seeds)}; drop the repeated"
+
+    def _name_problems(self) -> Iterator[str]:
+        """Names that `arms`, where given, does not hold."""
+        known = sorted(facts.name for facts in self.arms)
+        if not known:
+            return
+        named = [("control", self.control)]
+        named += [
+            (f"contrast {c.name!r}", side) for c in self.contrasts for side in (c.arm, c.control)
+        ]
+        named += [(f"claim {c.text!r}", side) for c in self.claims for side in c.sides]
+        for where, name in named:
+            if name not in known:
+                yield (
+                    f"{where}: the name of an arm was expected, got {name!r}; "
+                    f"{nearest(name, known)}name an arm of the study (allowed: {', '.join(known)})"
+                )
+
+
+def _facts(raw: Mapping[str, Any]) -> ArmFacts:
+    return ArmFacts(**{**raw, "growth": tuple(raw.get("growth", ()))})

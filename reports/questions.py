@@ -1,0 +1,144 @@
+"""The contrasts that a plan asks for, and how strictly each is judged.
+
+Called by `reports.analysis` and `reports.claims`. Knows the plan and nothing of what the runs gave:
+family sizes are settled before any result is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reports.plan import AnalysisPlan, ClaimSpec, Comparison, ContrastSpec, Direction
+
+
+@dataclass(frozen=True)
+class Question:
+    """A contrast as the plan asks it.
+
+    Attributes:
+        family: `primary`, or `secondary` for the shared recipe of a tuned study.
+        family_size: Planned contrasts that share alpha with this one.
+        direction: None where nothing says which direction is better; differences then stay raw.
+        n_looks: Times the results are looked at. Alpha is split evenly over them (Bonferroni),
+            so that the intervals hold at whichever look the study stops.
+        shown: Seeds whose verdict a person has seen; None if no verdict was shown.
+    """
+
+    spec: ContrastSpec
+    metric: str
+    direction: Direction | None
+    margin: float
+    alpha: float
+    family: str
+    family_size: int
+    n_looks: int = 1
+    shown: frozenset[int] | None = None
+    is_final: bool = True
+
+    @property
+    def sign(self) -> int:
+        """Turns raw differences into oriented ones, + being better."""
+        return -1 if self.direction == "minimize" else 1
+
+    @property
+    def n_shares(self) -> int:
+        """Into how many equal parts alpha is divided."""
+        return self.family_size * self.n_looks
+
+    @property
+    def alpha_each(self) -> float:
+        """What one contrast may spend at one look."""
+        return self.alpha / self.n_shares
+
+
+def planned_questions(plan: AnalysisPlan, *, is_final: bool = True) -> tuple[Question, ...]:
+    """The plan's contrasts, then those of its claims that are not among them."""
+    specs = [*plan.contrasts]
+    held = {_pair(spec) for spec in specs}
+    for spec in (
+        claimed_spec(claim, plan) for claim in plan.claims if _is_on_endpoint(claim, plan)
+    ):
+        if _pair(spec) not in held:
+            held.add(_pair(spec))
+            specs.append(spec)
+    return tuple(_question(spec, plan, is_final=is_final) for spec in specs)
+
+
+def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = True) -> Question:
+    """The contrast that a claim speaks of.
+
+    On another metric than the endpoint's nothing says which direction is better, so that the
+    question is asked of the raw difference.
+    """
+    endpoint = plan.endpoint
+    question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
+    return Question(
+        spec=question.spec,
+        metric=claim.metric or endpoint.metric,
+        direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
+        margin=endpoint.margin if claim.margin is None else claim.margin,
+        alpha=endpoint.alpha,
+        family="primary",
+        family_size=question.family_size,
+        n_looks=question.n_looks,
+        shown=question.shown,
+        is_final=is_final,
+    )
+
+
+def claimed_spec(claim: ClaimSpec, plan: AnalysisPlan) -> ContrastSpec:
+    """The planned contrast of a claim, or a new one in the primary family."""
+    arm, control = claim.sides
+    comparison = primary_comparison(plan)
+    for spec in plan.contrasts:
+        if (spec.arm, spec.control, spec.comparison) == (arm, control, comparison):
+            return spec
+    return ContrastSpec(claim.contrast, arm, control, comparison)
+
+
+def primary_comparison(plan: AnalysisPlan) -> Comparison:
+    """Tuned contrasts are primary where there are any."""
+    return "tuned" if any(spec.comparison == "tuned" for spec in plan.contrasts) else "shared"
+
+
+def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Question:
+    endpoint = plan.endpoint
+    shown = plan.shown.get(spec.name)
+    return Question(
+        spec=spec,
+        metric=endpoint.metric,
+        direction=endpoint.direction,
+        margin=endpoint.margin,
+        alpha=endpoint.alpha,
+        family="primary" if spec.comparison == primary_comparison(plan) else "secondary",
+        family_size=_family_size(plan, spec.comparison),
+        n_looks=len(plan.looks) if plan.looks else 1,
+        shown=None if shown is None else frozenset(shown),
+        is_final=is_final,
+    )
+
+
+def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:
+    """Distinct questions: a contrast asked both ways round, or with two margins, is one."""
+    asked = {
+        (_pair(spec), plan.endpoint.metric)
+        for spec in plan.contrasts
+        if spec.comparison == comparison
+    }
+    if comparison == primary_comparison(plan):
+        asked |= set(_claimed_pairs(plan))
+    return len(asked)
+
+
+def _claimed_pairs(plan: AnalysisPlan) -> Iterator[tuple[tuple[frozenset[str], str], str]]:
+    for claim in plan.claims:
+        yield _pair(claimed_spec(claim, plan)), claim.metric or plan.endpoint.metric
+
+
+def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:
+    return frozenset((spec.arm, spec.control)), spec.comparison
+
+
+def _is_on_endpoint(claim: ClaimSpec, plan: AnalysisPlan) -> bool:
+    return claim.metric in (None, plan.endpoint.metric)

@@ -1,0 +1,112 @@
+"""Sections of a report beside the endpoint: learning curves and probes.
+
+Called by `reports.analysis`, on tables that `reports.table` has validated. Descriptive only: no
+verdict rests on what is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.plan import AnalysisPlan
+from reports.statistics.descriptives import describe
+from reports.table import Cell, as_number, metrics, outcomes
+
+Curve = list[float | None]
+
+
+def curve_section(
+    curves: pd.DataFrame, table: pd.DataFrame, cells: Sequence[Cell]
+) -> list[dict[str, Any]]:
+    """Every metric of every arm by epoch: each seed, and median, minimum, maximum per epoch.
+
+    Runs that finished or diverged are shown; the band is of those that finished, so that it does
+    not change its members from one epoch to the next.
+    """
+    states = {
+        (arm, comparison, seed): state
+        for arm, comparison, seed, state in zip(
+            *(table[name].tolist() for name in ("arm", "comparison", "seed", "state")), strict=True
+        )
+    }
+    section = []
+    for (arm, comparison), metric in ((cell, name) for cell in cells for name in metrics(curves)):
+        values = _curves_by_seed(curves, (arm, comparison), metric)
+        shown = {
+            seed: curve
+            for seed, curve in values.items()
+            if states.get((arm, comparison, seed)) in ("FINISHED", "DIVERGED")
+        }
+        finished = [shown[s] for s in shown if states[arm, comparison, s] == "FINISHED"]
+        if shown:
+            entry = {"arm": arm, "comparison": comparison, "metric": metric, "values": shown}
+            section.append({**entry, **_band(finished)})
+    return section
+
+
+def probe_section(
+    table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]
+) -> dict[str, list[dict[str, Any]]]:
+    """Every `probe/NAME/METRIC` column by NAME, and how the arms grow with the input size."""
+    section: dict[str, list[dict[str, Any]]] = {"shift": []}
+    for column in metrics(table):
+        prefix, _, rest = column.partition("/")
+        probe, _, metric = rest.partition("/")
+        if prefix == "probe" and metric:
+            section.setdefault(probe, []).extend(_probe_entries(table, plan, cells, column))
+    section["image_size"] = [
+        {"arm": facts.name, "growth": list(facts.growth)} for facts in plan.arms if facts.growth
+    ]
+    return section
+
+
+def _probe_entries(
+    table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell], column: str
+) -> list[dict[str, Any]]:
+    by_cell, entries = outcomes(table, column), []
+    for cell in cells:
+        runs = sorted(by_cell.get(cell, {}).items())
+        values = {seed: run.value for seed, run in runs if run.value is not None}
+        if values:
+            summary = describe(values.values(), level=1 - plan.endpoint.alpha)
+            entries.append(
+                {
+                    "arm": cell[0],
+                    "comparison": cell[1],
+                    "metric": column.split("/", 2)[2],
+                    "values": values,
+                    "mean": summary.mean,
+                    "sd": summary.sd,
+                    "ci": summary.ci,
+                }
+            )
+    return entries
+
+
+def _curves_by_seed(curves: pd.DataFrame, cell: Cell, metric: str) -> dict[int, Curve]:
+    """Values by epoch, 1 first; an epoch without one is None, a curve without any is left out."""
+    rows = curves[(curves["arm"] == cell[0]) & (curves["comparison"] == cell[1])]
+    by_seed: dict[int, Curve] = {}
+    for seed, group in rows.groupby("seed", sort=True):
+        curve: Curve = [None] * int(group["epoch"].max())
+        for epoch, raw in zip(group["epoch"].tolist(), group[metric].tolist(), strict=True):
+            curve[epoch - 1] = as_number(raw, f"curve table: {metric} of arm {cell[0]!r}")
+        if any(value is not None for value in curve):
+            by_seed[int(str(seed))] = curve
+    return by_seed
+
+
+def _band(finished: list[Curve]) -> dict[str, Curve]:
+    """Pointwise median, minimum and maximum over the runs that have a value at that epoch."""
+    band: dict[str, Curve] = {"median": [], "low": [], "high": []}
+    for epoch in range(max((len(curve) for curve in finished), default=0)):
+        at_epoch = [curve[epoch] for curve in finished if epoch < len(curve)]
+        known = [value for value in at_epoch if value is not None]
+        band["median"].append(float(np.median(known)) if known else None)
+        band["low"].append(min(known, default=None))
+        band["high"].append(max(known, default=None))
+    return band
