@@ -1,0 +1,55 @@
+# Everything installs itself into .venv first; a second run installs nothing.
+# Needs Python 3.11 or newer with venv, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+WORKERS ?= 2
+
+# The suite never phones home, and its processes do not fight over the cores.
+export MLFLOW_DISABLE_TELEMETRY := true
+export OMP_NUM_THREADS := 1
+
+.PHONY: help study demo test test-all check bench clean
+
+help:           ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*##/\t/' | expand -t 12
+
+study: $(VENV)/installed  ## the notes' study on all of Fashion-MNIST, its report, where to look
+	$(BIN)/ablations data fetch fashion-mnist
+	$(BIN)/ablations run studies/lenet-notes.yaml
+
+demo: $(VENV)/installed  ## the same path on 6,000 images, in under two minutes
+	$(BIN)/ablations data fetch fashion-mnist
+	$(BIN)/ablations run studies/lenet-notes.yaml --set study=lenet-demo --set dataset.subset=6000 --set seeds=3
+
+test: check  ## format, lint, types, layers, and the tests
+	$(BIN)/python -m pytest -n $(WORKERS) --doctest-glob=README.md . -q
+
+test-all: check  ## the slow suites too
+	$(BIN)/python -m pytest -n $(WORKERS) --doctest-glob=README.md . -q -m 'slow or not slow'
+
+check: $(VENV)/installed-dev  ## the fast half of `test`
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev  ## throughput, measured against a bare loop in the same run
+	$(BIN)/python benchmarks/throughput.py
+
+clean:          ## remove the environment and every cache; studies and reports stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+
+$(VENV)/python-made:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/installed: $(VENV)/python-made pyproject.toml constraints.txt
+	$(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	touch $@

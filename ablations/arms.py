@@ -1,0 +1,278 @@
+"""Arms: what each cell and each listed arm of a study comes to, with every level and count.
+
+Pure; called by `plan`. Digests, sizes of networks and checks of the data come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from ablations.designs import DESIGNS, Cell, cell_name
+from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
+from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
+from lenet_variants import card
+
+Shape = tuple[int, int, int]
+GROWTH_FACTORS = (1, 2, 4, 8)
+"""Image sizes at which the `image_size` probe counts, as multiples of the arm's own input."""
+
+
+class Counts(Protocol):
+    """Size of a network: learnable numbers, multiply-accumulates an image, links."""
+
+    @property
+    def n_parameters(self) -> int: ...  # noqa: D102
+    @property
+    def n_macs(self) -> int: ...  # noqa: D102
+    @property
+    def n_connections(self) -> int: ...  # noqa: D102
+
+
+class Networks(Protocol):
+    """Counting without building; `lenet_variants.measure` is the implementation."""
+
+    def count(
+        self, name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+    ) -> Counts:
+        """Counts of one network; raises `VariantError` where a layer's output vanishes."""
+
+    def match(
+        self,
+        name: str,
+        levels: Mapping[str, object],
+        input_shape: Shape,
+        n_classes: int,
+        target: Any,
+        by: Literal["parameters", "macs"] = "parameters",
+    ) -> Mapping[str, object]:
+        """`levels` with the hidden sizes that bring the network nearest to `target`."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a plan must know of the data: content digest, sizes, and how a `DataSpec` misfits."""
+
+    digest: str
+    input_shape: Shape
+    n_classes: int
+    check: Callable[[DataSpec], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm, resolved: every level, the whole recipe, the whole data specification."""
+
+    name: str
+    variant: str
+    levels: Mapping[str, Any]
+    recipe: Recipe
+    dataset: DataSpec
+    changes: Mapping[str, Any]
+    input_shape: Shape
+    n_classes: int
+    n_parameters: int
+    n_macs: int
+    n_connections: int
+    growth: tuple[Mapping[str, Any], ...]
+    identity: Mapping[str, Any]
+    comparison: str = "shared"
+
+    @property
+    def arm_key(self) -> str:
+        """Digest of what the arm is, whatever it is called."""
+        return digest(self.identity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The arm as it stands in `plan.json`, without its identity."""
+        plain = {
+            "name": self.name,
+            "variant": self.variant,
+            "comparison": self.comparison,
+            "arm_key": self.arm_key,
+            "levels": self.levels,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "dataset": self.dataset.model_dump(mode="json"),
+            "changes": self.changes,
+            "input_shape": self.input_shape,
+            "n_classes": self.n_classes,
+            "n_parameters": self.n_parameters,
+            "n_macs": self.n_macs,
+            "n_connections": self.n_connections,
+            "growth": self.growth,
+        }
+        return {key: canonical(value) for key, value in plain.items()}
+
+
+class ArmBuilder:
+    """Resolves cells and arm specifications, collecting what is wrong instead of stopping."""
+
+    def __init__(self, spec: StudySpec, data: DataFacts, networks: Networks) -> None:
+        self.spec, self.data, self.networks = spec, data, networks
+        self.problems: list[str] = []
+        self.control_levels = card.find(spec.control.variant).resolve(spec.control.levels)
+        self.made: dict[str, Arm] = {}
+        self.counts: dict[str, Counts] = {}
+
+    def all_arms(self) -> list[Arm]:
+        """Every arm that can be built, the control first; see `problems` for the others."""
+        factors = {name: self._levels_of(name) for name in self.spec.factors}
+        control = {name: self._own_level(name) for name in factors}
+        for cell in DESIGNS[self.spec.design](factors, control):
+            self._add(cell_name(cell), self._from_cell, cell)
+        for arm in self.spec.arms:
+            if arm.name in self.made:
+                self.problems.append(
+                    f"arms: the name {arm.name!r} is taken by the design; rename the arm"
+                )
+                continue
+            self._add(arm.name, self._from_spec, arm)
+        return list(self.made.values())
+
+    def _add(self, name: str, make: Callable[[str, Any], Arm], source: Cell | ArmSpec) -> None:
+        try:
+            self.made[name] = make(name, source)
+        except card.VariantError as error:
+            self.problems += [f"arm {name!r}: {line}" for line in str(error).splitlines()]
+
+    def _own_level(self, factor: str) -> Any:
+        group, dot, key = factor.partition(".")
+        if not dot:
+            return self.control_levels[factor]
+        return getattr(self.spec.recipe if group == "recipe" else self.spec.dataset, key)
+
+    def _levels_of(self, factor: str) -> list[Any]:
+        levels = [self._parsed(factor, raw) for raw in self.spec.factors[factor]]
+        for number, level in enumerate(levels):
+            if level in levels[:number]:
+                self.problems.append(
+                    f"factors.{factor}: the level {canonical(level)!r} is named twice"
+                )
+        return levels
+
+    def _parsed(self, factor: str, raw: Any) -> Any:
+        group, dot, key = factor.partition(".")
+        if not dot:
+            return card.find(self.spec.control.variant).levels[factor].parse(raw)
+        base = self.spec.recipe if group == "recipe" else self.spec.dataset
+        return getattr(changed(base, {key: raw}), key)
+
+    def _from_cell(self, name: str, cell: Cell) -> Arm:
+        parts: dict[str, dict[str, Any]] = {"levels": {}, "recipe": {}, "dataset": {}}
+        for factor, level in cell.items():
+            group, dot, key = factor.partition(".")
+            parts[group if dot else "levels"][key if dot else factor] = level
+        variant = self.spec.control.variant
+        levels = card.find(variant).resolve({**self.spec.control.levels, **parts["levels"]})
+        return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=cell)
+
+    def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
+        found = card.find(arm.variant)
+        levels: dict[str, Any] = dict(found.resolve(arm.levels))
+        matched_to = arm.matched_to or ("control" if found.matched_to else None)
+        if matched_to:
+            if matched_to not in self.made:
+                raise card.VariantError(
+                    f"matched_to {matched_to!r} must stand before it in the study"
+                )
+            target = self.counts[matched_to]
+            levels = dict(
+                self.networks.match(
+                    arm.variant,
+                    levels,
+                    self._input_shape(arm.dataset),
+                    self.data.n_classes,
+                    target,
+                    arm.by,
+                )
+            )
+        changes: Cell = {"variant": arm.variant, **arm.levels}
+        changes |= {f"recipe.{key}": value for key, value in arm.recipe.items()}
+        changes |= {f"dataset.{key}": value for key, value in arm.dataset.items()}
+        return self._arm(name, arm.variant, levels, arm.recipe, arm.dataset, changes=changes)
+
+    def _input_shape(self, dataset: Mapping[str, Any]) -> Shape:
+        size = changed(self.spec.dataset, dataset).image_size
+        return (self.data.input_shape[0], *(size or self.data.input_shape[1:]))
+
+    def _arm(
+        self,
+        name: str,
+        variant: str,
+        levels: Mapping[str, Any],
+        recipe: Mapping[str, Any],
+        dataset: Mapping[str, Any],
+        *,
+        changes: Cell,
+    ) -> Arm:
+        whole_recipe = changed(self.spec.recipe, recipe)
+        whole_dataset = changed(self.spec.dataset, dataset)
+        self.problems += [
+            f"arm {name!r}: dataset.{text}" for text in self.data.check(whole_dataset)
+        ]
+        shape = self._input_shape(dataset)
+        counts = self.networks.count(variant, levels, shape, self.data.n_classes)
+        self.counts[name] = counts
+        found = card.find(variant)
+        return Arm(
+            name=name,
+            variant=variant,
+            levels=dict(levels),
+            recipe=whole_recipe,
+            dataset=whole_dataset,
+            changes=dict(changes),
+            input_shape=shape,
+            n_classes=self.data.n_classes,
+            n_parameters=counts.n_parameters,
+            n_macs=counts.n_macs,
+            n_connections=counts.n_connections,
+            growth=tuple(self._growth(variant, levels, shape)),
+            identity={
+                "schema": KEY_SCHEMA,
+                "code": found.code,
+                "training": TRAINING_REVISION,
+                "levels": canonical(found.identity(levels)),
+                "data": {
+                    "digest": self.data.digest,
+                    **_set_keys(whole_dataset, DataSpec(name="-")),
+                },
+                "recipe": _set_keys(whole_recipe, Recipe()),
+            },
+        )
+
+    def _growth(
+        self, variant: str, levels: Mapping[str, Any], shape: Shape
+    ) -> Iterable[Mapping[str, Any]]:
+        if "image_size" not in self.spec.probes:
+            return
+        for factor in GROWTH_FACTORS:
+            larger = (shape[0], shape[1] * factor, shape[2] * factor)
+            counts = self.networks.count(variant, levels, larger, self.data.n_classes)
+            yield {
+                "input": list(larger),
+                "n_parameters": counts.n_parameters,
+                "n_macs": counts.n_macs,
+            }
+
+
+def _set_keys(part: BaseModel, default: BaseModel) -> dict[str, Any]:
+    """What differs from the defaults: a key added later must not move the runs stored before it."""
+    plain, usual = part.model_dump(mode="json"), default.model_dump(mode="json")
+    return {key: value for key, value in plain.items() if key != "name" and value != usual[key]}
+
+
+def same_arms(arms: Sequence[Arm]) -> list[str]:
+    """A sentence for every arm that is the same training as one before it."""
+    problems: list[str] = []
+    first: dict[str, Arm] = {}
+    for arm in arms:
+        held = first.setdefault(arm.arm_key, arm)
+        if held is not arm:
+            problems.append(
+                f"arm {arm.name!r}: is the same network, recipe and data as arm {held.name!r}; "
+                "drop one"
+            )
+    return problems

@@ -1,0 +1,383 @@
+"""The command line: parses, calls, prints. Every number and decision is made elsewhere.
+
+Imports nothing heavy before a command needs it, so that `--help` is there at once.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ablations.errors import AblationsError, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ablations.record import RunRecord
+    from ablations.runner import Prepared, RunOptions
+    from ablations.spec import StudySpec
+
+EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+REPORTS_FOLDER = Path("ablation-reports")
+
+
+class _Group(TyperGroup):
+    """Turns our errors into one message and the exit code the documentation names."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AblationsError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except ValueError as error:
+            if not _is_ours(error):
+                raise
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(EXIT_BAD_INPUT) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a package below raised it on purpose; their roots are loaded only if used."""
+    roots = (("lenet_variants.errors", "VariantError"), ("reports.errors", "ReportError"))
+    loaded = [getattr(sys.modules[home], name) for home, name in roots if home in sys.modules]
+    return isinstance(error, tuple(loaded))
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="ablations",
+    help="Architecture-ablation studies: paired seeds, tracked runs, a verdict for every contrast.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Data sets: what there is, and getting one.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+StudyFile = Annotated[Path, typer.Argument(help="A study file.", show_default=False)]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="path.to.key=value, in place of the file's own.")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(help="MLflow store; else MLFLOW_TRACKING_URI, else mlflow.db in this folder."),
+]
+WorkDir = Annotated[Path, typer.Option(help="Where the outbox and the lock are.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with a stable shape.")]
+WORK_DIR = Path(".ablations")
+
+
+def main() -> None:
+    """The console script. SIGTERM stops a study as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler's)
+    raise KeyboardInterrupt
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("study.yaml"),
+) -> None:
+    """Write a commented study to start from.
+
+    Example: ablations init my-study.yaml
+    """
+    if file.exists():
+        raise SpecError(str(file), ["is there already; name another file"])
+    template = resources.files("ablations").joinpath("templates/study.yaml")
+    file.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    typer.echo(f"wrote {file}; run it with: ablations run {file}")
+
+
+@app.command()
+def variants(as_json: AsJson = False) -> None:  # noqa: FBT002 (a flag)
+    """List the registered architectures with their sizes at their native input.
+
+    Example: ablations variants --json
+    """
+    from ablations.cli import listings
+
+    rows = listings.variants()
+    _print_json(rows) if as_json else listings.show_variants(rows, _console())
+
+
+@app.command()
+def describe(
+    variant: Annotated[str, typer.Argument(help="A registered variant.", show_default=False)],
+    *,
+    input_shape: Annotated[str | None, typer.Option("--input", help="Such as 1x28x28.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one architecture layer by layer: shapes, parameters, multiply-accumulates.
+
+    Example: ablations describe lenet --input 1x28x28
+    """
+    from ablations.cli import listings
+
+    facts = listings.describe(variant, input_shape, classes)
+    _print_json(facts) if as_json else listings.show_description(facts, _console())
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets that can be named in a study.
+
+    Example: ablations data list
+    """
+    from ablations.cli import listings
+
+    listings.show_datasets(_console())
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A data set's name.", show_default=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Get a data set and verify it, so that studies find it without a network.
+
+    Example: ablations data fetch fashion-mnist
+    """
+    from ablations import data
+
+    typer.echo(f"{name}: {data.fetch(name, data_dir=data_dir)}")
+
+
+@app.command()
+def plan(
+    study: StudyFile,
+    *,
+    settings: Settings = None,
+    tracking_uri: TrackingUri = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Show what a study would train, and what is done already. Trains and writes nothing.
+
+    Example: ablations plan studies/lenet-notes.yaml
+    """
+    from ablations.cli import listings
+    from ablations.runner import RunOptions
+
+    options = RunOptions(tracking_uri=tracking_uri, data_dir=data_dir, device=device)
+    prepared, states = _planned(study, settings, options)
+    content = listings.plan_json(prepared.plan, states)
+    _print_json(content) if as_json else listings.show_plan(prepared.plan, states, _console())
+
+
+@app.command()
+def run(  # noqa: PLR0913 (a command's options)
+    study: StudyFile,
+    *,
+    settings: Settings = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one a core by default.", min=1)
+    ] = None,
+    executor: Annotated[str | None, typer.Option(help="local or inline.")] = None,
+    report: Annotated[bool, typer.Option(help="Build the report at the end.")] = True,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Train failed runs again.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train every run as a new attempt.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+) -> None:
+    """Train what the study lacks, track it in MLflow, and write the report.
+
+    Run it again and nothing is trained twice; add seeds or levels and only those are.
+
+    Example: ablations run studies/quick.yaml --set seeds=3
+    """
+    from ablations.runner import RunOptions
+
+    if executor not in (None, "local", "inline"):
+        raise SpecError("--executor", [f"must be local or inline, got {executor!r}"])
+    options = RunOptions(
+        tracking_uri=tracking_uri,
+        work_dir=work_dir,
+        data_dir=data_dir,
+        device=device,
+        workers=workers,
+        executor=executor,  # type: ignore[arg-type]  # checked above
+        retry_failed=retry_failed,
+        fresh=fresh,
+        plugin_dir=study.parent,
+    )
+    spec = _load(study, settings)
+    records = _run(spec, options, study)
+    n_failed = sum(not record.state.is_outcome for record in records)
+    if report:
+        _report(spec.study, tracking_uri, work_dir, out, "all")
+    if n_failed:
+        typer.echo(f"{n_failed} runs failed; --retry-failed trains them again", err=True)
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _run(spec: StudySpec, options: RunOptions, study: Path) -> list[RunRecord]:
+    from ablations.cli.progress import display
+    from ablations.runner import run_study
+
+    try:
+        with display(_console()) as shown:
+            return run_study(spec, options, shown.observe)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"stopped; finished runs are kept, and `ablations run {study}` goes on from here",
+            err=True,
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@app.command()
+def status(
+    study: StudyFile,
+    settings: Settings = None,
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+) -> None:
+    """Show the state of every run of a study, and what waits for the store.
+
+    Example: ablations status studies/lenet-notes.yaml
+    """
+    from ablations.cli import listings
+    from ablations.runner import RunOptions
+    from ablations.tracking.outbox import Outbox
+
+    options = RunOptions(tracking_uri=tracking_uri, data_dir=data_dir, device=device)
+    prepared, states = _planned(study, settings, options)
+    n_waiting = sum(1 for _ in Outbox(work_dir).entries())
+    listings.show_status(prepared.plan, states, n_waiting, _console())
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="A study file, or a stored study's name.")],
+    out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
+    formats: Annotated[str, typer.Option(help="Of html, md, csv, json, with commas.")] = "all",
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+) -> None:
+    """Build the report of a stored study again; trains nothing.
+
+    Example: ablations report lenet-notes --formats html,json
+    """
+    name = _load(Path(study), None).study if Path(study).is_file() else study
+    _report(name, tracking_uri, work_dir, out, formats)
+
+
+@app.command()
+def sync(tracking_uri: TrackingUri = None, work_dir: WorkDir = WORK_DIR) -> None:
+    """Bring finished runs that the store has missed into it.
+
+    Example: ablations sync
+    """
+    from ablations.tracking.tracker import sync_outbox
+
+    n = sync_outbox(work_dir, tracking_uri)
+    typer.echo(f"{n} runs stored" if n else "nothing was waiting")
+
+
+@app.command()
+def doctor(
+    tracking_uri: TrackingUri = None, work_dir: WorkDir = WORK_DIR, data_dir: DataDir = None
+) -> None:
+    """Check the store, the data, the devices and the working folder.
+
+    Example: ablations doctor
+    """
+    from ablations.cli import checkup
+
+    findings = checkup.findings(tracking_uri, work_dir, data_dir)
+    for finding in findings:
+        typer.echo(
+            f"{'ok     ' if finding.is_ok else 'problem'}  {finding.subject}: {finding.text}"
+        )
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Where the UI listens.", min=1, max=65535)] = 5000,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Open the MLflow UI on the store that studies use; Ctrl-C ends it.
+
+    Example: ablations ui --port 5001
+    """
+    from ablations.tracking.store import serve_ui
+
+    typer.echo(f"open http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
+    typer.echo("in a study: Runs, then `Group by` -> tag `arm`")
+    serve_ui(port, tracking_uri)
+
+
+def _load(path: Path, settings: list[str] | None) -> StudySpec:
+    """The study, its plug-ins registered first: their variants may be named in it."""
+    from ablations.study_file import load_study, plugin_files
+
+    files = plugin_files(path)
+    if files:
+        from lenet_variants.registry import load_plugin
+
+        for file in files:
+            load_plugin(file)
+    return load_study(path, settings or ())
+
+
+def _planned(
+    study: Path, settings: list[str] | None, options: RunOptions
+) -> tuple[Prepared, dict[str, str]]:
+    from ablations.runner import Prepared
+    from ablations.tracking.store import MlflowStore, exists, tracking_uri
+
+    prepared = Prepared(_load(study, settings), options)
+    uri = tracking_uri(options.tracking_uri)
+    stored = MlflowStore(uri).stored_runs() if exists(uri) else []
+    return prepared, prepared.states(stored)
+
+
+def _report(
+    study: str, tracking_uri: str | None, work_dir: Path, out: Path | None, formats: str
+) -> None:
+    from ablations.cli.reporting import build_report
+
+    build_report(study, tracking_uri, work_dir, out, formats, _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

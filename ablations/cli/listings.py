@@ -1,0 +1,189 @@
+"""What the listing commands show: variants, layers, data sets, plans, states.
+
+Each has its plain values (the `--json` output, documented in docs/json.md) and its table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ablations import data
+from ablations.designs import level_text
+from ablations.errors import SpecError
+from ablations.plan import Plan
+from lenet_variants import card, measure
+
+
+def variants() -> list[dict[str, Any]]:
+    """`variants --json`: every registered variant, counted at its card's native input."""
+    return [_variant(card.find(name)) for name in card.names()]
+
+
+def _variant(found: card.Card) -> dict[str, Any]:
+    levels = found.resolve({})
+    if found.matched_to:
+        levels = _matched(found, levels, found.native_input, found.n_classes)
+    counts = measure.count(found.name, levels, found.native_input, found.n_classes)
+    return {
+        "name": found.name,
+        "family": found.family,
+        "levels": levels,
+        "source": found.source,
+        "input": list(found.native_input),
+        "n_parameters": counts.n_parameters,
+        "n_macs": counts.n_macs,
+    }
+
+
+def _matched(
+    found: card.Card, levels: Mapping[str, Any], input_shape: tuple[int, int, int], n_classes: int
+) -> dict[str, Any]:
+    """Levels of a matched variant outside a study: sized to the variant its card names."""
+    other = card.find(found.matched_to or "")
+    target = measure.count(other.name, other.resolve({}), input_shape, n_classes)
+    return dict(measure.match(found.name, levels, input_shape, n_classes, target))
+
+
+def show_variants(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """The variants as a table."""
+    table = Table("variant", "family", "differs from its family in", box=None, header_style="bold")
+    for name in ("parameters", "multiply-adds"):
+        table.add_column(name, justify="right")
+    table.add_column("input")
+    for row in rows:
+        found = card.find(row["name"])
+        changes = found.identity(found.resolve({}))
+        text = ", ".join(f"{name}={level_text(value)}" for name, value in changes.items()) or "-"
+        if found.matched_to:
+            text = f"sized to {found.matched_to}"
+        table.add_row(
+            row["name"],
+            row["family"],
+            text,
+            f"{row['n_parameters']:,}",
+            f"{row['n_macs']:,}",
+            level_text(row["input"]),
+        )
+    console.print(table)
+
+
+def describe(variant: str, input_text: str | None, n_classes: int | None) -> dict[str, Any]:
+    """`describe --json`: one variant layer by layer."""
+    found = card.find(variant)
+    shape = _shape(input_text) if input_text else found.native_input
+    classes = n_classes or found.n_classes
+    levels = found.resolve({})
+    if found.matched_to:
+        levels = _matched(found, levels, shape, classes)
+    return measure.describe(variant, levels, shape, classes)
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isdigit() and int(part) for part in parts):  # noqa: PLR2004
+        raise SpecError("--input", [f"must be CHANNELSxHEIGHTxWIDTH such as 1x28x28, got {text!r}"])
+    channels, height, width = (int(part) for part in parts)
+    return channels, height, width
+
+
+def show_description(facts: Mapping[str, Any], console: Console) -> None:
+    """One variant as a layer table, with each layer's share of the total."""
+    console.print(f"[bold]{escape(facts['name'])}[/bold]  {escape(facts['source'])}")
+    levels = ", ".join(f"{name}={level_text(value)}" for name, value in facts["levels"].items())
+    console.print(f"input {level_text(facts['input'])}, {facts['n_classes']} classes; {levels}")
+    table = Table("layer", "kind", "output", box=None, header_style="bold")
+    for name in ("parameters", "", "multiply-adds", "", "links"):
+        table.add_column(name, justify="right")
+    table.add_column("sees")
+    for layer in facts["layers"]:
+        seen = layer["receptive_field"]
+        table.add_row(
+            layer["name"],
+            layer["kind"],
+            level_text(layer["output_shape"]),
+            f"{layer['n_parameters']:,}",
+            _share(layer["n_parameters"], facts["n_parameters"]),
+            f"{layer['n_macs']:,}",
+            _share(layer["n_macs"], facts["n_macs"]),
+            f"{layer['n_connections']:,}",
+            level_text(seen) if seen else "-",
+        )
+    table.add_section()
+    table.add_row(
+        "total", "", "", f"{facts['n_parameters']:,}", "", f"{facts['n_macs']:,}", "", "", ""
+    )
+    console.print(table)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if part else ""
+
+
+def show_datasets(console: Console) -> None:
+    """The data sets by name."""
+    for name in data.names():
+        console.print(name, highlight=False)
+
+
+def plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:
+    """`plan --json`."""
+    keys = ("name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs")
+    return {
+        "study": plan.spec.study,
+        "arms": [{key: arm.to_dict()[key] for key in keys} for arm in plan.arms],
+        "runs": [
+            {
+                "run_key": run.run_key,
+                "arm": run.arm,
+                "comparison": run.comparison,
+                "seed": run.seed,
+                "state": states[run.run_key],
+            }
+            for run in plan.runs
+        ],
+        "estimated_seconds": None,
+    }
+
+
+def show_plan(plan: Plan, states: Mapping[str, str], console: Console) -> None:
+    """The arms, what each changes, its size, and the state of its runs."""
+    spec = plan.spec
+    console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
+    console.print(
+        f"{spec.dataset.name}, design {spec.design}, {len(plan.arms)} arms x {len(spec.seeds)} seeds"
+        f" = {len(plan.runs)} runs; endpoint {spec.endpoint.metric}, margin {spec.endpoint.margin}",
+        highlight=False,
+    )
+    table = _states_table(plan, states, "changes", "parameters", "multiply-adds")
+    console.print(table)
+
+
+def show_status(plan: Plan, states: Mapping[str, str], n_waiting: int, console: Console) -> None:
+    """The state of every arm's runs."""
+    console.print(_states_table(plan, states))
+    if n_waiting:
+        console.print(f"{n_waiting} finished runs wait for the store: ablations sync")
+
+
+def _states_table(plan: Plan, states: Mapping[str, str], *facts: str) -> Table:
+    table = Table("arm", box=None, header_style="bold")
+    for name in facts:
+        table.add_column(name, justify="left" if name == "changes" else "right")
+    table.add_column("runs")
+    for arm in plan.arms:
+        counts = Counter(states[run.run_key] for run in plan.runs if run.arm == arm.name)
+        changes = ", ".join(f"{key}={level_text(value)}" for key, value in arm.changes.items())
+        cells = {
+            "changes": escape(changes) or "-",
+            "parameters": f"{arm.n_parameters:,}",
+            "multiply-adds": f"{arm.n_macs:,}",
+        }
+        text = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+        table.add_row(escape(arm.name), *(cells[name] for name in facts), text)
+    return table

@@ -1,0 +1,22 @@
+"""Data sets: found or fetched, verified, prepared as a study asks, split and scaled.
+
+The runner and training use what is named here; nothing here knows networks, recipes or tracking.
+"""
+
+from ablations.data.dataset import Dataset
+from ablations.data.normalise import affine
+from ablations.data.prepare import check_spec, prepare
+from ablations.data.sampling import split, stratified
+from ablations.data.sources import fetch, load, names
+
+__all__ = [
+    "Dataset",
+    "affine",
+    "check_spec",
+    "fetch",
+    "load",
+    "names",
+    "prepare",
+    "split",
+    "stratified",
+]

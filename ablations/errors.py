@@ -1,0 +1,62 @@
+"""Every error of the package, in one tree; the command line turns each into an exit code.
+
+    AblationsError
+    ├── SpecError (ValueError)            exit 2   a study file or an option is wrong
+    ├── DataError (ValueError)            exit 2   a data set is missing, corrupt or misfit
+    ├── StudyNotFoundError (LookupError)  exit 2   no study of that name in the store
+    ├── LockedError (RuntimeError)        exit 2   another driver holds the working folder
+    └── StoreError (ConnectionError)      exit 3   the tracking store cannot be reached
+
+Imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+
+class AblationsError(Exception):
+    """Root of the errors that `ablations` raises on purpose."""
+
+    exit_code = 2
+
+
+class SpecError(AblationsError, ValueError):
+    """A study file, or what it asks for, is wrong; carries every problem found.
+
+    Attributes:
+        where: The file (or other source) the problems were found in.
+        problems: One sentence each: key path, what was expected, what came, what to do.
+    """
+
+    def __init__(self, where: str, problems: Sequence[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        plural = "" if len(self.problems) == 1 else "s"
+        super().__init__(f"{where}: {len(self.problems)} problem{plural}\n{lines}")
+
+
+class DataError(AblationsError, ValueError):
+    """A data set cannot be found, fetched, verified or used as asked."""
+
+
+class StudyNotFoundError(AblationsError, LookupError):
+    """The store holds no study of that name."""
+
+
+class LockedError(AblationsError, RuntimeError):
+    """Another process is running a study in the same working folder."""
+
+
+class StoreError(AblationsError, ConnectionError):
+    """The tracking store cannot be reached, or refuses to be written."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint for a misspelt `name`: `did you mean 'relu'? ` or nothing."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}? " if close else ""

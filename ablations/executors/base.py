@@ -1,0 +1,54 @@
+"""What every executor promises, and the events it tells.
+
+One contract suite tests all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ablations.jobs import Job, Outcome
+from ablations.training import Epoch
+
+
+@dataclass(frozen=True)
+class Began:
+    """Worker number `worker` (from 0) took the job."""
+
+    job: Job
+    worker: int
+    started_ms: int
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """A run finished an epoch."""
+
+    job: Job
+    worker: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job is over, well or not."""
+
+    outcome: Outcome
+    worker: int
+
+
+Event = Began | EpochEnded | Ended
+
+
+class Executor(Protocol):
+    """Does jobs.
+
+    Every job begins once and ends once, whatever happens to its worker; a job's failure stops no
+    other. `observe` is called in the driver's thread. An exception out of `observe`, or an
+    interrupt, stops the workers before it travels on.
+    """
+
+    def run(self, jobs: Sequence[Job], observe: Callable[[Event], None]) -> None:
+        """Do every job, in order of starting, and return when all have ended."""

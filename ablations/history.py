@@ -1,0 +1,91 @@
+"""What a study planned before, and which verdicts a person has already seen.
+
+A verdict that was shown, followed by more seeds, is no longer the test that was planned. The
+history kept on the study's parent run makes that visible. Pure; called by `tracking` and `reports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+History = list[dict[str, Any]]
+
+
+def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `plan.json` that later plans are held against."""
+    return {
+        "digest": plan["digest"],
+        "endpoint": plan["endpoint"],
+        "control": _keys(plan)[plan["control"]],
+        "seeds": plan["seeds"],
+        "arms": _keys(plan),
+        "shown": {},
+    }
+
+
+def extended(history: History, plan: Mapping[str, Any]) -> History:
+    """`history` with this plan last, unless it is last already."""
+    if history and history[-1]["digest"] == plan["digest"]:
+        return history
+    return [*history, entry(plan)]
+
+
+def with_shown(
+    history: History, plan: Mapping[str, Any], seeds: Mapping[str, list[int]]
+) -> History:
+    """`history` after verdicts of the newest plan were shown.
+
+    Args:
+        history: Its last entry is `plan`'s.
+        plan: `plan.json`.
+        seeds: The seeds of every contrast that got a verdict, by contrast name.
+    """
+    keys = _keys(plan)
+    pairs = {item["name"]: (keys[item["arm"]], keys[item["control"]]) for item in plan["contrasts"]}
+    shown = {
+        name: {"arm": pairs[name][0], "control": pairs[name][1], "seeds": sorted(used)}
+        for name, used in seeds.items()
+    }
+    return [*history[:-1], {**history[-1], "shown": {**shown, **history[-1]["shown"]}}]
+
+
+def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
+    """By contrast of `plan`: the seeds behind the first verdict shown for it, under any name."""
+    keys, found = _keys(plan), {}
+    for item in plan["contrasts"]:
+        pair = (keys[item["arm"]], keys[item["control"]])
+        for past in history:
+            first = [s["seeds"] for s in past["shown"].values() if (s["arm"], s["control"]) == pair]
+            if first:
+                found[item["name"]] = first[0]
+                break
+    return found
+
+
+def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
+    """What changed after verdicts had been shown, in words; a report is stamped with them."""
+    shown = [past for past in history if past["shown"]]
+    if not shown:
+        return []
+    first, now = shown[0], entry(plan)
+    texts = [
+        f"the endpoint's {key} was {first['endpoint'][key]!r} when verdicts were first shown, "
+        f"now {value!r}"
+        for key, value in now["endpoint"].items()
+        if first["endpoint"].get(key) != value
+    ]
+    if first["control"] != now["control"]:
+        texts.append("the control was another arm when verdicts were first shown")
+    dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
+    added = sorted(set(now["seeds"]) - set(first["seeds"]))
+    if dropped:
+        texts.append(f"seeds {dropped} were dropped after verdicts were shown")
+    if added:
+        texts.append(f"seeds {added} were added after verdicts were shown")
+    return texts
+
+
+def _keys(plan: Mapping[str, Any]) -> dict[str, str]:
+    arms: Sequence[Mapping[str, Any]] = plan["arms"]
+    return {arm["name"]: arm["arm_key"] for arm in arms}

@@ -1,0 +1,192 @@
+"""The plan: which arms a study has, which runs they need, and what each run is called.
+
+Pure: digests, counts and the store's state come in as arguments. Called by the runner and the
+command line; everything later (training, tracking, reports) speaks of the runs named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms
+from ablations.errors import SpecError
+from ablations.record import KEY_SCHEMA, RunState, StoredRun, digest
+from ablations.spec import DataSpec, Recipe, StudySpec, canonical
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training: all a worker needs, and the key that names it."""
+
+    run_key: str
+    arm: str
+    comparison: str
+    variant: str
+    levels: Mapping[str, Any]
+    input_shape: Shape
+    n_classes: int
+    recipe: Recipe
+    dataset: DataSpec
+    seed: int
+    root_seed: int
+    curves: str
+    n_parameters: int
+    n_macs: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the record and the plan."""
+        plain = {
+            **asdict(self),
+            "recipe": self.recipe.model_dump(),
+            "dataset": self.dataset.model_dump(),
+        }
+        return {key: canonical(value) for key, value in plain.items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study, worked out. `runs` is seed-major, the dearest arms first within a seed."""
+
+    spec: StudySpec
+    arms: tuple[Arm, ...]
+    runs: tuple[RunSpec, ...]
+    control: str = field(default="control")
+
+    @property
+    def contrasts(self) -> list[dict[str, str]]:
+        """Every arm minus the control: the primary family."""
+        return [
+            {
+                "name": f"{arm.name} - {self.control}",
+                "arm": arm.name,
+                "control": self.control,
+                "comparison": arm.comparison,
+            }
+            for arm in self.arms
+            if arm.name != self.control
+        ]
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that decides what the report may say."""
+        return digest(self._content())
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def _content(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "study": spec.study,
+            "question": spec.question,
+            "design": spec.design,
+            "endpoint": spec.endpoint.model_dump(mode="json"),
+            "control": self.control,
+            "factors": canonical(spec.factors),
+            "seeds": list(spec.seeds),
+            "root_seed": spec.root_seed,
+            "curves": spec.curve_split,
+            "probes": list(spec.probes),
+            "contrasts": self.contrasts,
+            "arms": [arm.to_dict() for arm in self.arms],
+            "runs": [
+                {
+                    "run_key": run.run_key,
+                    "arm": run.arm,
+                    "comparison": run.comparison,
+                    "seed": run.seed,
+                }
+                for run in self.runs
+            ],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """`plan.json`: what reports and later sessions read."""
+        return {"schema": KEY_SCHEMA, "digest": self.digest, **self._content()}
+
+
+def make_plan(spec: StudySpec, data: DataFacts, networks: Networks) -> Plan:
+    """Work a study out into arms and runs.
+
+    Raises:
+        SpecError: Every arm that cannot be built, fed or told from another; every level given twice.
+    """
+    builder = ArmBuilder(spec, data, networks)
+    arms = builder.all_arms()
+    problems = builder.problems + same_arms(arms)
+    if problems:
+        raise SpecError(f"study {spec.study!r}", problems)
+    return Plan(spec, tuple(arms), tuple(_runs(spec, arms)))
+
+
+def _runs(spec: StudySpec, arms: Sequence[Arm]) -> Iterable[RunSpec]:
+    dearest_first = sorted(arms, key=lambda arm: -arm.n_macs * arm.recipe.epochs)
+    for seed in spec.seeds:
+        for arm in dearest_first:
+            yield _run(spec, arm, seed)
+
+
+def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
+    key: dict[str, Any] = {**arm.identity, "seed": seed}
+    if spec.root_seed:
+        key["root_seed"] = spec.root_seed
+    # The recorded curve is part of what a run did: one that read the test images every epoch must
+    # never stand in for one that did not, nor the reverse.
+    usual = "validation" if arm.dataset.validation else "train"
+    if spec.curve_split != usual:
+        key["curves"] = spec.curve_split
+    return RunSpec(
+        run_key=digest(key),
+        arm=arm.name,
+        comparison=arm.comparison,
+        variant=arm.variant,
+        levels=arm.levels,
+        input_shape=arm.input_shape,
+        n_classes=arm.n_classes,
+        recipe=arm.recipe,
+        dataset=arm.dataset,
+        seed=seed,
+        root_seed=spec.root_seed,
+        curves=spec.curve_split,
+        n_parameters=arm.n_parameters,
+        n_macs=arm.n_macs,
+    )
+
+
+def newest(stored: Sequence[StoredRun], run_key: str, env_key: str) -> StoredRun | None:
+    """The attempt of a run that counts in this environment, if there is one."""
+    held = [run for run in stored if run.run_key == run_key and run.env_key == env_key]
+    return max(held, key=lambda run: run.attempt, default=None)
+
+
+def run_states(
+    plan: Plan, stored: Sequence[StoredRun], env_key: Callable[[RunSpec], str]
+) -> dict[str, str]:
+    """State of every planned run by key: `done, diverged, failed, new, elsewhere`.
+
+    Args:
+        plan: The plan.
+        stored: What the store holds, of any study.
+        env_key: The environment a run would be trained in here.
+    """
+    by_key: dict[str, list[StoredRun]] = {}
+    for run in stored:
+        by_key.setdefault(run.run_key, []).append(run)
+    return {
+        run.run_key: _state(by_key.get(run.run_key, []), run.run_key, env_key(run))
+        for run in plan.runs
+    }
+
+
+def _state(stored: Sequence[StoredRun], run_key: str, env_key: str) -> str:
+    here = newest(stored, run_key, env_key)
+    if here is None:
+        return "elsewhere" if any(run.state.is_outcome for run in stored) else "new"
+    if here.state is RunState.FINISHED:
+        return "done"
+    if here.state is RunState.INTERRUPTED:
+        return "new"
+    return "diverged" if here.state is RunState.DIVERGED else "failed"

@@ -1,0 +1,184 @@
+"""What happened in a run, and every name under which it is stored.
+
+Written by workers and tracking, read by everything above. Knows neither torch nor MLflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+KEY_SCHEMA = 1
+# Raise when a change to the training code moves the numbers of an existing recipe: every run_key
+# then changes, so that stored runs are not mistaken for what this code would give.
+TRAINING_REVISION = 1
+
+# MLflow tags. `kind` is one of the three values below.
+TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparison"
+TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
+TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
+TAG_PLACE_KEY = "place_key"
+TAG_PROBE_PREFIX = "probe."
+KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
+
+# Artifacts of a run, and of the study's parent run.
+RECORD_FILE, EXAMPLES_FILE, WEIGHTS_FILE = "record.json", "examples.npz", "weights.pt"
+PLAN_FILE, HISTORY_FILE, STUDY_FILE, REPORT_FOLDER = (
+    "plan.json",
+    "history.json",
+    "study.yaml",
+    "report",
+)
+
+
+class RunState(StrEnum):
+    """How a run ended. FINISHED and DIVERGED are outcomes; INTERRUPTED trains again by itself."""
+
+    FINISHED = "FINISHED"
+    DIVERGED = "DIVERGED"
+    OOM = "OOM"
+    KILLED = "KILLED"
+    TIMEOUT = "TIMEOUT"
+    FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the run says something about the arm, and need not be trained again."""
+        return self in (RunState.FINISHED, RunState.DIVERGED)
+
+    @property
+    def mlflow_status(self) -> str:
+        """The nearest of MLflow's own states, which the UI shows."""
+        if self.is_outcome:
+            return "FINISHED"
+        return "KILLED" if self in (RunState.KILLED, RunState.INTERRUPTED) else "FAILED"
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical JSON of `value`, as hex."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a run's bits depend on beside its key, and the software that made it.
+
+    Attributes:
+        torch: Its version.
+        device_kind: `cpu`, `cuda` or `mps`.
+        device_model: The processor's or the card's own name.
+        precision: What the kernels may round to, such as `float32`.
+        threads: Threads a worker computes with.
+        software: Versions that do not change a run's bits; for the record only.
+    """
+
+    torch: str
+    device_kind: str
+    device_model: str
+    precision: str
+    threads: int
+    software: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def env_key(self) -> str:
+        """Digest of everything that may change a bit; runs are paired and reused within one."""
+        return digest(self._facts())
+
+    @property
+    def place_key(self) -> str:
+        """`env_key` less the precision, which is a recipe's choice and may differ between arms."""
+        facts = self._facts()
+        del facts["precision"]
+        return digest(facts)
+
+    def _facts(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if key != "software"}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One probe of one trained run.
+
+    Attributes:
+        probe: Its name.
+        probe_key: Digest of run, probe, parameters and code.
+        metrics: By full name, `probe/NAME/...`.
+    """
+
+    probe: str
+    probe_key: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything about one run but its arrays. Times are milliseconds since 1970, UTC.
+
+    Attributes:
+        spec: The run as planned: variant, levels, recipe, dataset, seed, counts.
+        metrics: Final numbers by name, such as `test/accuracy`.
+        curves: One number an epoch by name, such as `train/loss`.
+        message: Why it failed; empty if it did not.
+        diverged_epoch: The epoch (from 1) in which the loss stopped being finite.
+    """
+
+    run_key: str
+    state: RunState
+    arm: str
+    comparison: str
+    seed: int
+    spec: Mapping[str, Any]
+    environment: Environment
+    started_ms: int
+    finished_ms: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, list[float]] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
+    message: str = ""
+    traceback: str = ""
+    diverged_epoch: int | None = None
+    attempt: int = 1
+    reused_from: str | None = None
+
+    @property
+    def env_key(self) -> str:
+        """See `Environment.env_key`."""
+        return self.environment.env_key
+
+    def as_attempt(self, number: int) -> RunRecord:
+        """The same record, numbered."""
+        return replace(self, attempt=number)
+
+    def to_json(self) -> str:
+        """The text of `record.json`."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRecord:
+        """The record that `to_json` wrote."""
+        raw = json.loads(text)
+        raw["state"] = RunState(raw["state"])
+        raw["environment"] = Environment(**raw["environment"])
+        raw["measurements"] = tuple(Measurement(**item) for item in raw["measurements"])
+        return cls(**raw)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What the store knows of a run: enough to decide whether to train it."""
+
+    run_id: str
+    study: str
+    run_key: str
+    env_key: str
+    attempt: int
+    state: RunState
+    probe_keys: Mapping[str, str] = field(default_factory=dict)

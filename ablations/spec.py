@@ -1,0 +1,205 @@
+"""What a study says: its shape, its defaults, and what a single value of it may be.
+
+Filled by `study_file`, read by everything after it. Knows nothing of files, variants or data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Comparison = Literal["shared", "tuned"]
+Curves = Literal["train", "validation", "test"]
+Design = Literal["one-factor", "grid", "arms"]
+Probe = Literal["shift", "image_size"]
+DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
+DATASET_PREFIXES = ("idx:", "images:", "npz:")
+SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Recipe(_Frozen):
+    """How an arm is trained. Units: `learning_rate` a step, `warmup` epochs, `epochs` passes."""
+
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: float = Field(0.001, gt=0)
+    momentum: Fraction = 0.0
+    weight_decay: float = Field(0.0, ge=0)
+    batch_size: int = Field(256, ge=1)
+    epochs: int = Field(5, ge=1)
+    schedule: Literal["constant", "cosine", "onecycle", "step"] = "constant"
+    warmup: float = Field(0.0, ge=0)
+    init: Literal["default", "xavier_uniform", "kaiming"] = "default"
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    label_smoothing: Fraction = 0.0
+    augmentation: Literal["none", "shift", "flip", "crop", "rotate"] = "none"
+    gradient_clip: float | None = Field(None, gt=0)
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    deterministic: bool = True
+
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Recipe:
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(f"momentum is used by sgd only, got optimizer {self.optimizer!r}")
+        if self.label_smoothing and self.loss != "cross_entropy":
+            raise ValueError(f"label_smoothing needs cross_entropy, got loss {self.loss!r}")
+        if self.warmup and self.schedule == "onecycle":
+            raise ValueError("warmup is part of onecycle already; leave it out")
+        if self.warmup >= self.epochs:
+            raise ValueError(f"warmup must be below epochs ({self.epochs}), got {self.warmup}")
+        return self
+
+
+class DataSpec(_Frozen):
+    """Which images a run sees. `subset` and `validation` count training images."""
+
+    name: Name
+    subset: int | None = Field(None, ge=1)
+    validation: int = Field(0, ge=0)
+    image_size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    normalise: Literal["unit", "standard", "lecun1998"] = "unit"
+    permutation: str = Field("none", pattern=r"^(none|fixed|blocks-[1-9][0-9]*)$")
+    label_noise: float = Field(0.0, ge=0, le=1)
+
+
+class EndpointSpec(_Frozen):
+    """The metric of record and the smallest difference in it that matters."""
+
+    metric: str = "test/accuracy"
+    direction: Literal["maximize", "minimize"] = "maximize"
+    margin: float = Field(gt=0)
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _loss_is_minimised(cls, raw: Any) -> Any:
+        if (
+            isinstance(raw, dict)
+            and "direction" not in raw
+            and str(raw.get("metric", "")).endswith("loss")
+        ):
+            return {**raw, "direction": "minimize"}
+        return raw
+
+
+class ControlSpec(_Frozen):
+    """The arm the others are compared with: a registered variant and the levels that differ."""
+
+    variant: Name
+    levels: dict[str, Any] = {}
+
+
+class ArmSpec(ControlSpec):
+    """A further arm; `recipe` and `dataset` hold only what differs from the study's."""
+
+    name: Name
+    recipe: dict[str, Any] = {}
+    dataset: dict[str, Any] = {}
+    matched_to: str | None = None
+    by: Literal["parameters", "macs"] = "parameters"
+
+    @field_validator("name")
+    @classmethod
+    def _no_contrast_sign(cls, name: str) -> str:
+        if " - " in name:
+            raise ValueError("must not contain ' - ', which separates the arms of a contrast")
+        return name
+
+
+def _under(key: str) -> BeforeValidator:
+    return BeforeValidator(lambda raw: {key: raw} if isinstance(raw, str) else raw)
+
+
+def _arm(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return {"name": raw, "variant": raw}
+    if isinstance(raw, dict) and "name" not in raw and isinstance(raw.get("variant"), str):
+        return {**raw, "name": raw["variant"]}
+    return raw
+
+
+def _seed_list(raw: Any) -> Any:
+    if isinstance(raw, bool):
+        raise ValueError("must be a count or a list of seeds")  # noqa: TRY004 (pydantic wants ValueError)
+    return list(range(raw)) if isinstance(raw, int) else raw
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], BeforeValidator(_seed_list)]
+
+
+class StudySpec(_Frozen):
+    """One question about an architecture, and everything needed to answer it."""
+
+    study: Name
+    question: str = Field("", max_length=2000)
+    dataset: Annotated[DataSpec, _under("name")]
+    control: Annotated[ControlSpec, _under("variant")]
+    design: Design = "one-factor"
+    factors: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    arms: tuple[Annotated[ArmSpec, BeforeValidator(_arm)], ...] = ()
+    seeds: Seeds = (0, 1, 2, 3, 4)
+    recipe: Recipe = Recipe()
+    curves: Curves | None = None
+    endpoint: EndpointSpec
+    probes: tuple[Probe, ...] = ()
+    plugins: tuple[str, ...] = ()
+    root_seed: int = Field(0, ge=0)
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("needs at least one seed")
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"names a seed twice: {sorted(seeds)}")
+        return seeds
+
+    @property
+    def curve_split(self) -> Curves:
+        """The split whose curve is recorded every epoch."""
+        return self.curves or ("validation" if self.dataset.validation else "train")
+
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric a run of this study will have, so that an endpoint can be checked."""
+        splits = ["train", "test"] + (["validation"] if self.dataset.validation else [])
+        names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
+        if "shift" in self.probes:
+            names += [f"probe/shift/{metric}" for metric in SHIFT_METRICS]
+        return tuple(sorted(names))
+
+
+Part = TypeVar("Part", bound=_Frozen)
+
+
+def changed(base: Part, changes: Mapping[str, Any]) -> Part:
+    """`base` with `changes` put in and checked again."""
+    return type(base).model_validate({**base.model_dump(exclude_unset=True), **changes})
+
+
+def canonical(value: Any) -> Any:
+    """`value` as JSON would hold it, with whole floats kept floats and tuples made lists."""
+    if isinstance(value, (tuple, list)):
+        return [canonical(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value!r} has no place in JSON")
+    return value

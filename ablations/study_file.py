@@ -1,0 +1,310 @@
+"""The study file: read, overridden, checked, and every problem it has told at once.
+
+Called by the command line and by users of `run_study`. Knows the cards of `lenet_variants`
+(torch-free) and nothing of data or training: sizes and counts are checked in `plan`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ablations.errors import SpecError, nearest
+from ablations.spec import (
+    DATASET_PREFIXES,
+    DATASETS,
+    ControlSpec,
+    DataSpec,
+    Recipe,
+    StudySpec,
+    changed,
+)
+from lenet_variants import card
+
+
+def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
+    """Read and check a study file.
+
+    Args:
+        path: A YAML file.
+        overrides: `path.to.key=value` each, the value in YAML; applied before the check.
+
+    Raises:
+        SpecError: Every problem of the file, with key path, value and what is allowed.
+    """
+    where = str(path)
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(where, [f"cannot be read: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(where, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(raw, dict):
+        raise SpecError(where, [f"must be a mapping with the key 'study', got {raw!r:.80}"])
+    return parse_study(override(raw, overrides), where)
+
+
+def plugin_files(path: Path) -> list[Path]:
+    """The files that a study names under `plugins`, to be loaded before the study is checked.
+
+    Raises:
+        SpecError: A file is not below the study's own folder, or is not there.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return []  # `load_study` says what is wrong with the file
+    named = raw.get("plugins") if isinstance(raw, dict) else None
+    files = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    folder = path.parent.resolve()
+    found = [(name, (folder / name).resolve()) for name in files]
+    problems = [
+        f"plugins: {name!r} must be a file in the study's folder {folder}"
+        for name, file in found
+        if not (file.is_relative_to(folder) and file.is_file())
+    ]
+    if problems:
+        raise SpecError(str(path), problems)
+    return [file for _, file in found]
+
+
+def override(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """`raw` with every `path.to.key=value` of `overrides` put in its place."""
+    changed = dict(raw)
+    for text in overrides:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise SpecError("--set", [f"must read path.to.key=value, got {text!r}"])
+        target = changed
+        *parents, last = path.split(".")
+        for parent in parents:
+            inner = target.get(parent)
+            if inner is not None and not isinstance(inner, dict):
+                inner = {"name" if parent == "dataset" else "variant": inner}
+            target[parent] = dict(inner or {})
+            target = target[parent]
+        try:
+            target[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SpecError("--set", [f"{path}: {value!r} is not YAML"]) from error
+    return changed
+
+
+def parse_study(raw: Mapping[str, Any], where: str = "study") -> StudySpec:
+    """A checked `StudySpec` from plain values.
+
+    Raises:
+        SpecError: Every problem: those of shape, and those of meaning in what has the right shape.
+    """
+    spec, problems = _validated(raw)
+    if spec is not None:
+        problems += _meaning(spec)
+    if problems or spec is None:
+        raise SpecError(where, problems)
+    return spec
+
+
+def _validated(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[str]]:
+    """The spec, and what was wrong; bad keys are dropped so that the rest can still be checked."""
+    try:
+        return StudySpec.model_validate(raw), []
+    except ValidationError as error:
+        problems = [_sentence(dict(item)) for item in error.errors()]
+        rest = _without(raw, [item["loc"] for item in error.errors()])
+    try:
+        return StudySpec.model_validate(rest), problems
+    except ValidationError:
+        return None, problems
+
+
+def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:
+    """A copy of `raw` less what is at fault: an entry of a top-level mapping or list, or the key."""
+    bad: dict[str, set[int | str]] = {str(place[0]): set() for place in locations if place}
+    for place in locations:
+        bad[str(place[0])].add(place[1] if len(place) > 1 else "")
+    rest = {}
+    for key, value in raw.items():
+        if key not in bad:
+            rest[key] = value
+        elif isinstance(value, dict) and "" not in bad[key]:
+            rest[key] = {inner: item for inner, item in value.items() if inner not in bad[key]}
+        elif isinstance(value, list) and "" not in bad[key]:
+            rest[key] = [item for number, item in enumerate(value) if number not in bad[key]]
+    return rest
+
+
+_KINDS = {
+    "missing": "is required and missing",
+    "greater_than": "must be > {gt}",
+    "greater_than_equal": "must be >= {ge}",
+    "less_than": "must be < {lt}",
+    "less_than_equal": "must be <= {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "dict_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping",
+    "literal_error": "must be one of {expected}",
+}
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    path = ".".join(str(part) for part in error["loc"]) or "study"
+    kind, got = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        known = _known_keys(error["loc"])
+        key = str(error["loc"][-1])
+        return f"{path}: unknown key {key!r}; {nearest(key, known)}(known: {', '.join(known)})"
+    if kind == "missing":
+        return f"{path}: {_KINDS[kind]}"
+    if kind == "value_error":
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    if kind == "string_pattern_mismatch" and path.endswith("permutation"):
+        expected = "must be none, fixed or blocks-N"
+    elif kind == "string_pattern_mismatch":
+        expected = "must not contain control characters"
+    else:
+        expected = _KINDS.get(kind, error["msg"]).format(**error.get("ctx", {}))
+    hint = ""
+    if kind == "literal_error":
+        hint = nearest(str(got), re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    return f"{path}: {expected}, got {got!r}" + (f"; {hint.strip()}" if hint else "")
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = StudySpec
+    for part in location[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return sorted(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _meaning(spec: StudySpec) -> list[str]:
+    """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
+    problems = _variant_problems("control", spec.control)
+    for number, arm in enumerate(spec.arms):
+        problems += _variant_problems(f"arms.{number}", arm)
+        problems += _part_problems(f"arms.{number}.recipe", spec.recipe, arm.recipe)
+        problems += _part_problems(f"arms.{number}.dataset", spec.dataset, arm.dataset)
+    problems += [
+        p for key, values in spec.factors.items() for p in _factor_problems(spec, key, values)
+    ]
+    problems += _study_problems(spec)
+    return problems
+
+
+def _study_problems(spec: StudySpec) -> list[str]:
+    problems = _dataset_problems(spec.dataset.name)
+    metric, known = spec.endpoint.metric, spec.metrics()
+    if metric not in known:
+        problems.append(
+            f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
+            f"(known here: {', '.join(known)})"
+        )
+    if spec.curves == "validation" and not spec.dataset.validation:
+        problems.append(
+            "curves: 'validation' needs a split; set dataset.validation to a number of images"
+        )
+    if spec.design == "arms" and spec.factors:
+        problems.append("factors: design 'arms' takes none; use 'one-factor' or 'grid'")
+    if spec.design != "arms" and not spec.factors and not spec.arms:
+        problems.append(
+            f"factors: design {spec.design!r} has nothing to vary; name factors or arms"
+        )
+    names = [arm.name for arm in spec.arms]
+    problems += [
+        f"arms: the name {name!r} is given twice; name each arm apart"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    for number, arm in enumerate(spec.arms):
+        if arm.matched_to not in (None, "control", *names):
+            problems.append(
+                f"arms.{number}.matched_to: unknown arm {arm.matched_to!r}; "
+                f"{nearest(str(arm.matched_to), names)}(known: control, {', '.join(names)})"
+            )
+    return problems
+
+
+def _dataset_problems(name: str) -> list[str]:
+    if name in DATASETS or name.startswith(DATASET_PREFIXES):
+        return []
+    known = ", ".join((*DATASETS, *(f"{prefix}PATH" for prefix in DATASET_PREFIXES)))
+    return [f"dataset.name: unknown data set {name!r}; {nearest(name, DATASETS)}(known: {known})"]
+
+
+def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
+    try:
+        card.find(chosen.variant).resolve(chosen.levels)
+    except card.LevelError as error:
+        return [f"{path}.levels.{level}: {text}" for level, text in error.problems.items()]
+    except card.VariantError as error:
+        return [f"{path}.{error}"]
+    return []
+
+
+def _part_problems(path: str, base: Recipe | DataSpec, changes: Mapping[str, Any]) -> list[str]:
+    try:
+        changed(base, changes)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            text = _sentence(
+                {**item, "loc": ("recipe" if isinstance(base, Recipe) else "dataset", *item["loc"])}
+            )
+            problems.append(
+                f"{path}.{text.partition('.')[2]}" if item["loc"] else f"{path}: {item['msg']}"
+            )
+        return problems
+    return []
+
+
+def _factor_problems(spec: StudySpec, key: str, values: Sequence[Any]) -> list[str]:
+    path = f"factors.{key}"
+    group, dot, inner = key.partition(".")
+    if not dot:
+        return [p for value in values for p in _level_problems(spec, path, {key: value})]
+    if group not in ("recipe", "dataset"):
+        return [f"{path}: must be a level, recipe.KEY or dataset.KEY, got {key!r}"]
+    base = spec.recipe if group == "recipe" else spec.dataset
+    if inner == "name":
+        return [f"{path}: the data set itself is not a factor yet; write a study for each"]
+    if inner not in type(base).model_fields:
+        known = sorted(type(base).model_fields)
+        return [
+            f"{path}: unknown key {inner!r}; {nearest(inner, known)}(known: {', '.join(known)})"
+        ]
+    told = [p for value in values for p in _part_problems(f"factors.{group}", base, {inner: value})]
+    return list(dict.fromkeys(told))
+
+
+def _level_problems(spec: StudySpec, path: str, level: Mapping[str, Any]) -> list[str]:
+    try:
+        card.find(spec.control.variant).resolve({**spec.control.levels, **level})
+    except card.UnknownVariantError:
+        return []  # told under `control` already
+    except card.LevelError as error:
+        return [f"{path}: {error.problems[name]}" for name in level if name in error.problems]
+    return []

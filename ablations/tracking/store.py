@@ -1,0 +1,375 @@
+"""The MLflow side of tracking: one experiment a study, one parent run, one child a planned run.
+
+Only `tracking` uses it. It writes one batch a run, looks before it creates so that writing the same
+entry twice leaves one run, and reads back no more than which runs exist.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from filelock import FileLock
+
+from ablations import record as names
+from ablations.designs import level_text
+from ablations.errors import StoreError
+from ablations.record import RunRecord, RunState, StoredRun
+from ablations.tracking.outbox import Entry
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+    from mlflow.tracking import MlflowClient
+
+PAGE = 1000
+DEFAULT_STORE = "mlflow.db"
+DEFAULT_ARTIFACTS = "mlartifacts"
+
+
+def tracking_uri(given: str | None = None) -> str:
+    """The store to use: the one given, else `MLFLOW_TRACKING_URI`, else SQLite in this folder."""
+    return (
+        given
+        or os.environ.get("MLFLOW_TRACKING_URI")
+        or f"sqlite:///{Path(DEFAULT_STORE).resolve()}"
+    )
+
+
+def run_filter(**tags: str) -> str:
+    """MLflow's filter text for runs with all of these tags."""
+    return " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into one `StoreError` that says which store."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise StoreError(f"tracking store {uri}: {first_line:.300}") from error
+
+
+class MlflowStore:
+    """One store, opened for writing by the one driver."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._client: MlflowClient | None = None
+        self._parents: dict[str, tuple[str, str]] = {}
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client; opens the store, and makes it if it is a file that is not there."""
+        if self._client is None:
+            self._client = open_client(self.uri)
+        return self._client
+
+    def stored_runs(self) -> list[StoredRun]:
+        """Every run of every study in the store."""
+        with reaching(self.uri):
+            experiments = [item.experiment_id for item in self.client.search_experiments()]
+            found = self._search(experiments, run_filter(kind=names.KIND_RUN))
+            return [_stored(run) for run in found if names.TAG_STATE in run.data.tags]
+
+    def open_studies(self) -> list[str]:
+        """Studies whose parent run is marked RUNNING."""
+        with reaching(self.uri):
+            experiments = [item.experiment_id for item in self.client.search_experiments()]
+            found = self._search(experiments, run_filter(kind=names.KIND_STUDY))
+            return [run.data.tags[names.TAG_STUDY] for run in found if run.info.status == "RUNNING"]
+
+    def studies_without_artifacts(self) -> list[tuple[str, str]]:
+        """Name and artifact folder of every study whose local folder is gone."""
+        with reaching(self.uri):
+            places = [
+                (item.name, item.artifact_location) for item in self.client.search_experiments()
+            ]
+            experiments = {run.study for run in self.stored_runs()}
+        local = [
+            (name, place)
+            for name, place in places
+            if name in experiments and place.startswith("file:")
+        ]
+        return [
+            (name, place)
+            for name, place in local
+            if not Path(url2pathname(urlsplit(place).path)).exists()
+        ]
+
+    def _search(self, experiments: Sequence[str], text: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while experiments:
+            page = self.client.search_runs(
+                list(experiments), text, max_results=PAGE, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                break
+        return found
+
+    def parent(self, study: str) -> tuple[str, str]:
+        """Experiment id and parent run id of a study, made if need be."""
+        if study not in self._parents:
+            experiment = self._experiment(study)
+            found = self._search([experiment], run_filter(kind=names.KIND_STUDY))
+            if found:
+                self._parents[study] = (experiment, found[-1].info.run_id)
+            else:
+                tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
+                run = self.client.create_run(experiment, run_name=study, tags=tags)
+                self._parents[study] = (experiment, run.info.run_id)
+        return self._parents[study]
+
+    def _experiment(self, study: str) -> str:
+        held = self.client.get_experiment_by_name(study)
+        if held is not None:
+            if held.lifecycle_stage == "deleted":
+                raise StoreError(
+                    f"tracking store {self.uri}: experiment {study!r} is in MLflow's bin; restore "
+                    f"it (mlflow experiments restore -x {held.experiment_id}) or rename the study"
+                )
+            return str(held.experiment_id)
+        location = None
+        if self.uri.startswith("sqlite:"):
+            base = Path(self.uri.removeprefix("sqlite:///")).parent / DEFAULT_ARTIFACTS
+            location = f"{base.resolve().as_uri()}/{names.digest(study)[:16]}"
+        return str(self.client.create_experiment(study, artifact_location=location))
+
+    def write(self, entry: Entry) -> None:
+        """Store one entry; a second time, it changes nothing."""
+        with reaching(self.uri):
+            experiment, parent = self.parent(entry.study)
+            child = self._child(experiment, entry.run_key, entry.attempt)
+            if entry.record is not None and (
+                child is None or names.TAG_STATE not in child.data.tags
+            ):
+                run_id = child.info.run_id if child else self._new_child(experiment, parent, entry)
+                self._write_run(run_id, entry.record, entry.files)
+            elif entry.record is None and child is not None:
+                self._write_measurements(child.info.run_id, entry)
+
+    def _child(self, experiment: str, run_key: str, attempt: int) -> Run | None:
+        text = run_filter(kind=names.KIND_RUN, run_key=run_key, attempt=str(attempt))
+        return next(iter(self._search([experiment], text)), None)
+
+    def _new_child(self, experiment: str, parent: str, entry: Entry) -> str:
+        record = entry.record
+        assert record is not None  # noqa: S101 (`write` asks only for entries with one)
+        tags = {names.TAG_STUDY: entry.study, "mlflow.parentRunId": parent}
+        run = self.client.create_run(
+            experiment,
+            start_time=record.started_ms,
+            tags=run_tags(record) | tags | source_tags(),
+            run_name=f"{record.arm} s{record.seed}",
+        )
+        return str(run.info.run_id)
+
+    def _write_run(self, run_id: str, record: RunRecord, files: Mapping[str, bytes]) -> None:
+        self.client.log_batch(run_id, metrics=run_metrics(record), params=run_params(record))
+        self.log_files(run_id, {names.RECORD_FILE: record.to_json().encode(), **files})
+        # The state says the run is whole, so it is written last: a run without it is written again.
+        self.client.set_tag(run_id, names.TAG_STATE, record.state.value)
+        self.client.set_terminated(run_id, record.state.mlflow_status, end_time=record.finished_ms)
+
+    def _write_measurements(self, run_id: str, entry: Entry) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        metrics = [
+            Metric(name, value, 0, 0)
+            for item in entry.measurements
+            for name, value in item.metrics.items()
+        ]
+        tags = [
+            RunTag(names.TAG_PROBE_PREFIX + item.probe, item.probe_key)
+            for item in entry.measurements
+        ]
+        self.client.log_batch(run_id, metrics=metrics, tags=tags)
+
+    def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
+        """Store artifacts by name, in one call."""
+        with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
+            for name, content in files.items():
+                (Path(temporary) / name).write_bytes(content)
+            self.client.log_artifacts(run_id, temporary, artifact_path=folder)
+
+    def read_file(self, run_id: str, name: str) -> bytes | None:
+        """One artifact's bytes, or None if the run has none of that name."""
+        with reaching(self.uri):
+            if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+                return None
+            with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
+                return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
+
+    def read_json(self, run_id: str, name: str, default: Any) -> Any:
+        """One JSON artifact, or `default` if it is not there."""
+        content = self.read_file(run_id, name)
+        return default if content is None else json.loads(content)
+
+
+def open_client(uri: str) -> MlflowClient:
+    """An MLflow client for `uri` that fails in seconds when the store is down.
+
+    A SQLite file is made or migrated under a lock, since two processes doing so at once destroy
+    it, and is set to WAL, which readers such as the UI need not wait for.
+
+    Raises:
+        StoreError: The store cannot be reached.
+    """
+    _mlflow_settings()
+    from mlflow.tracking import MlflowClient
+
+    with reaching(uri):
+        client = MlflowClient(tracking_uri=uri)
+        path = uri.removeprefix("sqlite:///")
+        if path == uri:
+            client.search_experiments(max_results=1)
+            return client
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            client.search_experiments(max_results=1)
+            connection = sqlite3.connect(path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+        return client
+
+
+def _mlflow_settings() -> None:
+    """MLflow's own switches, unless the user has set them."""
+    usual = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # 7 by default: four minutes for a dead server
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
+    for name, value in usual.items():
+        os.environ.setdefault(name, value)
+    import mlflow.store.db.utils  # noqa: F401  (sets its log level when loaded, so before ours)
+
+    for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def exists(uri: str) -> bool:
+    """Whether the store is there; a SQLite file that is not would be made by opening it."""
+    return not uri.startswith("sqlite:") or Path(uri.removeprefix("sqlite:///")).exists()
+
+
+def serve_ui(port: int, given: str | None) -> None:
+    """Run MLflow's own UI on the store until it is interrupted.
+
+    Raises:
+        StoreError: There is no store yet, or the UI did not start.
+    """
+    uri = tracking_uri(given)
+    if not exists(uri):
+        raise StoreError(
+            f"tracking store {uri}: is not there yet; run a study in this folder first"
+        )
+    _mlflow_settings()
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        uri,
+        "--port",
+        str(port),
+    ]
+    code = subprocess.call(command)  # noqa: S603 (our own interpreter, no shell)
+    if code:
+        raise StoreError(f"the MLflow UI ended with exit code {code}; is port {port} free?")
+
+
+def source_tags() -> dict[str, str]:
+    """The tags that MLflow's fluent API sets and its client does not; its UI shows them."""
+    user = os.environ.get("USER") or os.environ.get("USERNAME") or ""
+    tags = {"mlflow.source.name": "ablations", "mlflow.source.type": "LOCAL"}
+    return tags | ({"mlflow.user": user} if user else {})
+
+
+def run_tags(record: RunRecord) -> dict[str, str]:
+    """Tags of a run, less its state."""
+    tags = {
+        names.TAG_KIND: names.KIND_RUN,
+        names.TAG_ARM: record.arm,
+        names.TAG_COMPARISON: record.comparison,
+        names.TAG_VARIANT: str(record.spec["variant"]),
+        names.TAG_SEED: str(record.seed),
+        names.TAG_RUN_KEY: record.run_key,
+        names.TAG_ENV_KEY: record.env_key,
+        names.TAG_PLACE_KEY: record.environment.place_key,
+        names.TAG_ATTEMPT: str(record.attempt),
+    }
+    for item in record.measurements:
+        tags[names.TAG_PROBE_PREFIX + item.probe] = item.probe_key
+    if record.reused_from:
+        tags[names.TAG_REUSED_FROM] = record.reused_from
+    if record.message:
+        tags["message"] = record.message[:5000]
+    return tags
+
+
+def run_params(record: RunRecord) -> list[Any]:
+    """`level.*`, `recipe.*`, `dataset.*`: the same keys for every run of a family."""
+    from mlflow.entities import Param
+
+    groups = {
+        "level": record.spec["levels"],
+        "recipe": record.spec["recipe"],
+        "dataset": record.spec["dataset"],
+    }
+    return [
+        Param(f"{group}.{key}", level_text(value)[:6000])
+        for group, values in groups.items()
+        for key, value in values.items()
+    ]
+
+
+def run_metrics(record: RunRecord) -> list[Metric]:
+    """Curves by epoch; what is known once stands at step 0, where MLflow's UI draws bars."""
+    from mlflow.entities import Metric
+
+    stamp = record.finished_ms
+    curves = [
+        Metric(name, value, stamp, epoch)
+        for name, values in record.curves.items()
+        for epoch, value in enumerate(values, start=1)
+    ]
+    once = {name: value for name, value in record.metrics.items() if name not in record.curves}
+    once |= {f"cost/{name}": record.spec[name] for name in ("n_parameters", "n_macs")}
+    for item in record.measurements:
+        once |= item.metrics
+    return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()]
+
+
+def _stored(run: Run) -> StoredRun:
+    tags = run.data.tags
+    prefix = names.TAG_PROBE_PREFIX
+    return StoredRun(
+        run_id=run.info.run_id,
+        study=tags.get(names.TAG_STUDY, ""),
+        run_key=tags[names.TAG_RUN_KEY],
+        env_key=tags[names.TAG_ENV_KEY],
+        attempt=int(tags[names.TAG_ATTEMPT]),
+        state=RunState(tags[names.TAG_STATE]),
+        probe_keys={
+            key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)
+        },
+    )

@@ -1,0 +1,242 @@
+"""The driver's one way to the store: every outcome goes through the outbox, then to MLflow.
+
+A store that stops answering is left alone for a while, so that it does not slow the training; what
+it has missed stays in the outbox, and `sync` or the next run brings it in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from ablations import history, record
+from ablations.errors import LockedError, StoreError
+from ablations.jobs import Outcome
+from ablations.plan import Plan
+from ablations.record import RunRecord, StoredRun
+from ablations.tracking.outbox import Entry, Outbox
+from ablations.tracking.store import MlflowStore, reaching
+
+RETRY_SECONDS = 30.0
+DEFAULT_WORK_DIR = Path(".ablations")
+_log = logging.getLogger(__name__)
+
+
+def driver_lock(work_dir: Path) -> FileLock:
+    """The lock that one driver holds on its working folder; acquire it before writing.
+
+    Raises:
+        LockedError: Another driver holds it.
+    """
+    work_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work_dir / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LockedError(
+            f"{work_dir}: another `ablations` is working here; wait for it, or give --work-dir"
+        ) from error
+    return lock
+
+
+class Tracker:
+    """Writes one study's outcomes; the driver owns the only one."""
+
+    def __init__(self, uri: str, work_dir: Path) -> None:
+        self.store, self.outbox = MlflowStore(uri), Outbox(work_dir)
+        self._silent_until = 0.0
+
+    def open_study(self, plan: Plan) -> None:
+        """Make the study's parent run, or open it again, and store the plan with its history.
+
+        Raises:
+            StoreError: The store cannot be reached; nothing has been trained.
+        """
+        self.drain()
+        content = plan.to_dict()
+        _, parent = self.store.parent(plan.spec.study)
+        past = history.extended(self._history(parent), content)
+        study_text = yaml.safe_dump(
+            plan.spec.model_dump(mode="json", exclude_unset=True),
+            sort_keys=False,
+            allow_unicode=True,
+        )
+        self._write_files(
+            parent,
+            {
+                record.PLAN_FILE: _json(content),
+                record.HISTORY_FILE: _json(past),
+                record.STUDY_FILE: study_text.encode(),
+            },
+        )
+        with reaching(self.store.uri):
+            self.store.client.update_run(parent, status="RUNNING")
+            self.store.client.set_tag(parent, "plan_digest", plan.digest)
+
+    def stored_runs(self) -> list[StoredRun]:
+        """Every run the store holds, of every study."""
+        return self.store.stored_runs()
+
+    def add(self, study: str, outcome: Outcome, stored: StoredRun | None, attempt: int) -> None:
+        """Keep an outcome, and pass it on if the store answers.
+
+        Args:
+            study: The study the outcome belongs to.
+            outcome: What a worker handed back.
+            stored: The stored run that was probed, if nothing was trained.
+            attempt: Number of this training of the run, from 1.
+        """
+        trained = outcome.record.as_attempt(attempt) if outcome.record else None
+        if trained is None and (stored is None or not outcome.measurements):
+            return
+        env_key = trained.env_key if trained else stored.env_key if stored else ""
+        number = attempt if trained else stored.attempt if stored else attempt
+        self._put(
+            Entry(
+                tracking_uri=self.store.uri,
+                study=study,
+                run_key=outcome.job.run.run_key,
+                env_key=env_key,
+                attempt=number,
+                record=trained,
+                measurements=outcome.measurements,
+                files=outcome.files,
+            )
+        )
+
+    def link(self, study: str, stored: StoredRun, arm: str) -> None:
+        """Make a child of `study` from a run that another study of this store has finished."""
+        text = self.store.read_file(stored.run_id, record.RECORD_FILE)
+        if text is None:
+            raise StoreError(
+                f"tracking store {self.store.uri}: run {stored.run_id} of study {stored.study!r} has "
+                f"lost its {record.RECORD_FILE}; --fresh trains it again"
+            )
+        held = replace(RunRecord.from_json(text.decode()), arm=arm, reused_from=stored.run_id)
+        names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
+        contents = {name: self.store.read_file(stored.run_id, name) for name in names}
+        self._put(
+            Entry(
+                tracking_uri=self.store.uri,
+                study=study,
+                run_key=stored.run_key,
+                env_key=stored.env_key,
+                attempt=stored.attempt,
+                record=held,
+                measurements=held.measurements,
+                files={name: content for name, content in contents.items() if content is not None},
+            )
+        )
+
+    def weights(self, stored: StoredRun) -> bytes | None:
+        """The trained weights of a stored run, to be probed."""
+        return self.store.read_file(stored.run_id, record.WEIGHTS_FILE)
+
+    def _put(self, entry: Entry) -> None:
+        path = self.outbox.put(entry)
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            self.store.write(entry)
+        except StoreError as error:
+            _log.warning("%s; its runs are kept in %s", error, self.outbox.folder)
+            self._silent_until = time.monotonic() + RETRY_SECONDS
+        else:
+            self.outbox.remove(path)
+
+    def drain(self) -> int:
+        """Bring everything in the outbox for this store into it; how many entries that was.
+
+        Raises:
+            StoreError: The store cannot be reached; the entries are kept.
+        """
+        n_written = 0
+        for path, entry in self.outbox.entries(self.store.uri):
+            self.store.write(entry)
+            self.outbox.remove(path)
+            n_written += 1
+        return n_written
+
+    def n_waiting(self) -> int:
+        """Entries the store does not have yet."""
+        return sum(1 for _ in self.outbox.entries(self.store.uri))
+
+    def close_study(self, study: str, status: str) -> None:
+        """Bring the last entries in and end the parent run with MLflow's `status`.
+
+        Raises:
+            StoreError: The store cannot be reached; says how many runs wait for it.
+        """
+        try:
+            self.drain()
+            _, parent = self.store.parent(study)
+            with reaching(self.store.uri):
+                self.store.client.set_terminated(parent, status)
+        except StoreError as error:
+            raise StoreError(
+                f"{error}; {self.n_waiting()} finished runs are kept in {self.outbox.folder}: "
+                "`ablations sync` stores them once it answers"
+            ) from error
+
+    def store_report(
+        self,
+        plan: Mapping[str, Any],
+        files: Mapping[str, bytes],
+        note: str,
+        shown: Mapping[str, list[int]],
+    ) -> None:
+        """Put a report on the study's parent run, and note which verdicts it showed.
+
+        Args:
+            plan: `plan.json`.
+            files: The report's files by name.
+            note: Markdown for the parent's description.
+            shown: Seeds of every contrast that got a verdict.
+        """
+        _, parent = self.store.parent(plan["study"])
+        self._write_files(parent, files, record.REPORT_FOLDER)
+        if shown:
+            past = history.extended(self._history(parent), plan)
+            self._write_files(
+                parent, {record.HISTORY_FILE: _json(history.with_shown(past, plan, shown))}
+            )
+        with reaching(self.store.uri):
+            self.store.client.set_tag(parent, "mlflow.note.content", note)
+
+    def _history(self, parent: str) -> history.History:
+        past: history.History = self.store.read_json(parent, record.HISTORY_FILE, [])
+        return past
+
+    def _write_files(
+        self, run_id: str, files: Mapping[str, bytes], folder: str | None = None
+    ) -> None:
+        with reaching(self.store.uri):
+            self.store.log_files(run_id, files, folder)
+
+
+def sync_outbox(work_dir: Path, given: str | None = None) -> int:
+    """Bring every waiting entry into the store it is for; how many that was.
+
+    Args:
+        work_dir: The working folder with the outbox.
+        given: Only entries for this store; by default those of every store.
+
+    Raises:
+        StoreError: A store cannot be reached; its entries are kept.
+        LockedError: A driver is at work in the folder.
+    """
+    with driver_lock(work_dir):
+        uris = {entry.tracking_uri for _, entry in Outbox(work_dir).entries(given)}
+        return sum(Tracker(uri, work_dir).drain() for uri in sorted(uris))
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

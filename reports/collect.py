@@ -1,0 +1,287 @@
+"""From MLflow to tables: the only reader of stored results.
+
+Which runs a study has, and the arm each belongs to, comes from the plan stored with it; MLflow's
+tags only find the runs. Called by the command line; `reports.analysis` never sees MLflow.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ablations import history
+from ablations import record as names
+from ablations.errors import StudyNotFoundError, nearest
+from ablations.record import RunRecord, RunState
+from ablations.tracking.store import open_client, reaching, run_filter, tracking_uri
+from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
+
+Correct = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """A stored study as tables.
+
+    Attributes:
+        plan_json: `plan.json` as stored.
+        plan: What `analyse` needs of it.
+        runs: A row a run, see `reports.table`; a planned run that has no record has no row.
+        curves: A row a run and epoch.
+        examples: Whether each test image was classified rightly, by run key.
+        records: The record of every run in `runs`, by run key.
+        deviations: What changed after verdicts had been shown.
+        parent_run_id: MLflow's id of the study's parent run.
+        experiment_id: MLflow's id of the study's experiment.
+    """
+
+    plan_json: Mapping[str, Any]
+    plan: AnalysisPlan
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    examples: Mapping[str, Correct]
+    records: Mapping[str, RunRecord]
+    deviations: tuple[str, ...]
+    parent_run_id: str
+    experiment_id: str
+
+
+def collect_runs(study: str, uri: str | None = None) -> pd.DataFrame:
+    """A row a run of a stored study, with a column per factor and per metric.
+
+    Args:
+        study: Its name.
+        uri: The MLflow store; by default the one that studies use.
+
+    Raises:
+        StudyNotFoundError: The store has no study of that name.
+        StoreError: The store cannot be reached.
+    """
+    return collect_study(study, uri, with_examples=False).runs
+
+
+def collect_study(study: str, uri: str | None = None, *, with_examples: bool = True) -> StudyTables:
+    """Everything a report needs of a stored study.
+
+    Of a run's attempts the newest in the study's newest environment counts.
+
+    Raises:
+        StudyNotFoundError: The store has no study of that name.
+        StoreError: The store cannot be reached.
+    """
+    store = _Reader(tracking_uri(uri))
+    with reaching(store.uri):
+        return _collect(store, study, with_examples=with_examples)
+
+
+def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
+    experiment, parent = store.parent(study)
+    plan_json = store.json(parent, names.PLAN_FILE)
+    past = store.json(parent, names.HISTORY_FILE)
+    plan = analysis_plan(plan_json, past)
+    chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})
+    records: dict[str, RunRecord] = {}
+    examples: dict[str, Correct] = {}
+    probes: dict[str, dict[str, float]] = {}
+    for run in chosen:
+        key = run.data.tags[names.TAG_RUN_KEY]
+        records[key] = RunRecord.from_json(store.text(run.info.run_id, names.RECORD_FILE))
+        probes[key] = {k: v for k, v in run.data.metrics.items() if k.startswith("probe/")}
+        if with_examples and records[key].state is RunState.FINISHED:
+            examples[key] = _correct(store.bytes(run.info.run_id, names.EXAMPLES_FILE))
+    return StudyTables(
+        plan_json=plan_json,
+        plan=plan,
+        runs=_run_table(plan_json, records, probes),
+        curves=_curve_table(plan_json, records),
+        examples=examples,
+        records=records,
+        deviations=tuple(history.deviations(past, plan_json)),
+        parent_run_id=parent,
+        experiment_id=experiment,
+    )
+
+
+def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> AnalysisPlan:
+    """What `analyse` needs, from a study's stored plan and its history."""
+    arms = tuple(
+        ArmFacts(
+            name=arm["name"],
+            variant=arm["variant"],
+            dataset={
+                **arm["dataset"],
+                "n_classes": arm["n_classes"],
+                "input_shape": arm["input_shape"],
+            },
+            levels=arm["levels"],
+            recipe=arm["recipe"],
+            changes=arm["changes"],
+            n_parameters=arm["n_parameters"],
+            n_macs=arm["n_macs"],
+            n_connections=arm["n_connections"],
+            growth=tuple(arm["growth"]),
+        )
+        for arm in plan_json["arms"]
+    )
+    return AnalysisPlan(
+        control=plan_json["control"],
+        factors=plan_json["factors"],
+        endpoint=Endpoint(**plan_json["endpoint"]),
+        contrasts=tuple(ContrastSpec(**item) for item in plan_json["contrasts"]),
+        seeds=tuple(plan_json["seeds"]),
+        study=plan_json["study"],
+        question=plan_json["question"],
+        arms=arms,
+        design=plan_json["design"],
+        digest=plan_json["digest"],
+        history=tuple({"digest": item["digest"], "seeds": item["seeds"]} for item in past),
+        shown={name: tuple(seeds) for name, seeds in history.shown_seeds(past, plan_json).items()},
+    )
+
+
+class _Reader:
+    """Runs and artifacts of one store, as they are."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.client = open_client(uri)
+
+    def parent(self, study: str) -> tuple[str, str]:
+        held = self.client.get_experiment_by_name(study)
+        found = self._search(held.experiment_id, run_filter(kind=names.KIND_STUDY)) if held else []
+        if not held or not found:
+            known = sorted(item.name for item in self.client.search_experiments())
+            raise StudyNotFoundError(
+                f"store {self.uri}: no study {study!r}; {nearest(study, known)}run it first "
+                f"(stored: {', '.join(name for name in known if name != 'Default') or 'none'})"
+            )
+        return str(held.experiment_id), str(found[-1].info.run_id)
+
+    def children(self, experiment: str) -> list[Any]:
+        return self._search(experiment, run_filter(kind=names.KIND_RUN))
+
+    def _search(self, experiment: str, text: str) -> list[Any]:
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self.client.search_runs([experiment], text, max_results=1000, page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def bytes(self, run_id: str, name: str) -> bytes:
+        with TemporaryDirectory(prefix="ablations-") as temporary:
+            return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
+
+    def text(self, run_id: str, name: str) -> str:
+        return self.bytes(run_id, name).decode()
+
+    def json(self, run_id: str, name: str) -> Any:
+        return json.loads(self.bytes(run_id, name))
+
+
+def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
+    """Of each planned run the newest attempt, all from the environment of the newest run.
+
+    Runs of two environments are never paired: the newest environment is the study's.
+    """
+    whole = [
+        run
+        for run in runs
+        if names.TAG_STATE in run.data.tags and run.data.tags[names.TAG_RUN_KEY] in planned
+    ]
+    if not whole:
+        return []
+    newest = max(whole, key=lambda run: run.info.end_time or 0)
+    device = _place(newest)
+    best: dict[str, Any] = {}
+    for run in whole:
+        if _place(run) != device:
+            continue
+        key = run.data.tags[names.TAG_RUN_KEY]
+        if key not in best or _attempt(run) > _attempt(best[key]):
+            best[key] = run
+    return list(best.values())
+
+
+def _place(run: Any) -> str:
+    # Precision belongs to the recipe and may differ between arms; the rest may not.
+    return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
+
+
+def _attempt(run: Any) -> int:
+    return int(run.data.tags[names.TAG_ATTEMPT])
+
+
+def _correct(content: bytes) -> Correct:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return np.unpackbits(stored["correct"], count=int(stored["n_images"])).astype(bool)
+
+
+def _rows(
+    plan_json: Mapping[str, Any], records: Mapping[str, RunRecord]
+) -> Iterator[tuple[dict[str, Any], RunRecord]]:
+    """Identity columns and record of every planned run that has one."""
+    for run in plan_json["runs"]:
+        held = records.get(run["run_key"])
+        if held is not None:
+            yield {key: run[key] for key in ("run_key", "arm", "comparison", "seed")}, held
+
+
+def _run_table(
+    plan_json: Mapping[str, Any],
+    records: Mapping[str, RunRecord],
+    probes: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    arms = {arm["name"]: arm for arm in plan_json["arms"]}
+    rows = []
+    for row, held in _rows(plan_json, records):
+        levels = {name: _level(arms[row["arm"]], name) for name in plan_json["factors"]}
+        rows.append(
+            {
+                **row,
+                "state": held.state.value,
+                **levels,
+                **held.metrics,
+                **probes[row["run_key"]],
+                "message": held.message,
+                "diverged_epoch": held.diverged_epoch,
+                "device": held.environment.device_model,
+            }
+        )
+    columns = ["run_key", "arm", "comparison", "seed", "state"]
+    return (
+        pd.DataFrame(rows)
+        if rows
+        else pd.DataFrame(columns=[*columns, plan_json["endpoint"]["metric"]])
+    )
+
+
+def _level(arm: Mapping[str, Any], factor: str) -> Any:
+    group, dot, key = factor.partition(".")
+    value = arm[group].get(key) if dot else arm["levels"].get(factor)
+    return "x".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _curve_table(plan_json: Mapping[str, Any], records: Mapping[str, RunRecord]) -> pd.DataFrame:
+    rows = []
+    for row, held in _rows(plan_json, records):
+        n_epochs = max((len(values) for values in held.curves.values()), default=0)
+        for epoch in range(n_epochs):
+            values = {name: curve[epoch] for name, curve in held.curves.items()}
+            rows.append({**row, "epoch": epoch + 1, **values})
+    return (
+        pd.DataFrame(rows)
+        if rows
+        else pd.DataFrame(columns=["run_key", "arm", "comparison", "seed", "epoch"])
+    )
