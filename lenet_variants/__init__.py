@@ -1,0 +1,68 @@
+"""LeNets and what to compare them with: a registry of architectures with typed levels.
+
+`create("lenet", activation="relu")` makes a network; studies reach the same ones by name. Names
+are loaded when first used, so that reading a card does not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lenet_variants.card import Card, find, names
+    from lenet_variants.errors import (
+        DuplicateVariantError,
+        LevelError,
+        PluginError,
+        UnknownVariantError,
+        VariantError,
+    )
+    from lenet_variants.measure import Counts, count, describe, match
+    from lenet_variants.registry import create, load_plugin, register_variant
+
+__all__ = [
+    "Card",
+    "Counts",
+    "DuplicateVariantError",
+    "LevelError",
+    "PluginError",
+    "UnknownVariantError",
+    "VariantError",
+    "count",
+    "create",
+    "describe",
+    "find",
+    "load_plugin",
+    "match",
+    "names",
+    "register_variant",
+]
+
+_HOME = {
+    "Card": "card",
+    "Counts": "measure",
+    "DuplicateVariantError": "errors",
+    "LevelError": "errors",
+    "PluginError": "errors",
+    "UnknownVariantError": "errors",
+    "VariantError": "errors",
+    "count": "measure",
+    "create": "registry",
+    "describe": "measure",
+    "find": "card",
+    "load_plugin": "registry",
+    "match": "measure",
+    "names": "card",
+    "register_variant": "registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

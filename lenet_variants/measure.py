@@ -1,0 +1,174 @@
+"""What a network costs, before anyone builds it: counts, layer tables, matched sizes.
+
+Called by plans, by `create` and by the command line. Works on the meta device, where tensors have
+shapes and no numbers, so that even a network too large for the machine is described at once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+import torch
+
+from lenet_variants import builders
+from lenet_variants.card import Card, Shape, Value, find
+from lenet_variants.errors import VariantError
+from lenet_variants.trace import Layer, trace
+
+Quantity = Literal["parameters", "macs", "connections"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The size of a network: learnable numbers, and work and links for one image."""
+
+    n_parameters: int
+    n_macs: int
+    n_connections: int
+
+
+def resolve(
+    name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+) -> dict[str, Value]:
+    """Every level of a variant with its value, the hidden sizes of a matched variant included.
+
+    Raises:
+        UnknownVariantError: No variant has this name.
+        LevelError: Names every unknown level and every bad value.
+        VariantError: The variant it is matched to cannot be built for this input.
+    """
+    card = find(name)
+    resolved = card.resolve(levels)
+    if card.matched_to is None or "hidden" in levels:
+        return resolved
+    try:
+        target = count(card.matched_to, {}, input_shape, n_classes)
+    except VariantError as error:
+        raise VariantError(
+            f"{name}: expected {card.matched_to!r} to fit, whose size it takes, got: {error}; "
+            "or give the level 'hidden'"
+        ) from error
+    return match(name, levels, input_shape, n_classes, target)
+
+
+def count(name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int) -> Counts:
+    """The size of a variant at these levels for one input shape.
+
+    Raises:
+        VariantError: The variant, a level or the input is refused, or a layer has no output.
+
+    Example:
+        >>> count("lenet", {}, (1, 28, 28), 10).n_parameters
+        44426
+    """
+    resolved = resolve(name, levels, input_shape, n_classes)
+    return _total(_layers(find(name), resolved, input_shape, n_classes))
+
+
+def describe(
+    name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+) -> dict[str, object]:
+    """A variant with the table of its layers, in plain values ready for JSON.
+
+    The rows of the table sum to the totals. `trace.Layer` says what each column counts.
+
+    Raises:
+        VariantError: As for `count`.
+    """
+    card = find(name)
+    resolved = resolve(name, levels, input_shape, n_classes)
+    layers = _layers(card, resolved, input_shape, n_classes)
+    total = _total(layers)
+    return {
+        "name": name,
+        "source": card.source,
+        "input": list(input_shape),
+        "n_classes": n_classes,
+        "levels": {level: _plain(value) for level, value in resolved.items()},
+        "layers": [
+            {key: _plain(value) for key, value in asdict(layer).items()} for layer in layers
+        ],
+        "n_parameters": total.n_parameters,
+        "n_macs": total.n_macs,
+    }
+
+
+def match(
+    name: str,
+    levels: Mapping[str, object],
+    input_shape: Shape,
+    n_classes: int,
+    target: Counts,
+    by: Quantity = "parameters",
+) -> dict[str, Value]:
+    """The variant's levels with hidden layers of one width, sized to come nearest to `target`.
+
+    The number of hidden layers stays as the levels say, but at least one. Counts grow with the
+    width, so the nearest is one of the two on either side of the target; of a tie the smaller.
+
+    Raises:
+        VariantError: The variant has no hidden layers, or `by` is no quantity.
+    """
+    resolved = find(name).resolve(levels)
+    hidden = resolved.get("hidden")
+    if not isinstance(hidden, tuple):
+        raise VariantError(
+            f"{name}: expected a variant with a level 'hidden' to match by, got levels "
+            f"{sorted(resolved)}; match an mlp or a lenet"
+        )
+    if by not in get_args(Quantity):
+        allowed = ", ".join(sorted(get_args(Quantity)))
+        raise VariantError(
+            f"{name}: expected a quantity to match by, got {by!r}; name one (allowed: {allowed})"
+        )
+
+    def at(width: int) -> dict[str, Value]:
+        return {**resolved, "hidden": (width,) * max(len(hidden), 1)}
+
+    def size(width: int) -> int:
+        return int(getattr(count(name, at(width), input_shape, n_classes), f"n_{by}"))
+
+    goal = int(getattr(target, f"n_{by}"))
+    widest = 1
+    while size(widest) < goal:
+        if size(2 * widest) <= size(widest):
+            raise VariantError(
+                f"{name}: expected n_{by} to grow with 'hidden', got {size(widest):,} for "
+                f"{widest} and for {2 * widest} units; match by another quantity"
+            )
+        widest *= 2
+    widths = range(1, widest + 1)
+    above = bisect_left(widths, goal, key=size)
+    nearest = min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(size(width) - goal))
+    return at(nearest)
+
+
+def _layers(
+    card: Card, levels: Mapping[str, Value], input_shape: Shape, n_classes: int
+) -> list[Layer]:
+    """The traced layers; a plug-in that cannot run without numbers is run with them."""
+    devices = ["meta"] if card.plugin_digest is None else ["meta", "cpu"]
+    for device in devices:
+        try:
+            # A plug-in may draw while it is built; whoever counts must not move the caller's draws.
+            with torch.random.fork_rng(devices=[]), torch.device(device):
+                model = builders.build(card, input_shape, n_classes, levels)
+                return trace(model, input_shape, n_classes, device)
+        except VariantError as error:
+            failure = error
+    raise failure
+
+
+def _total(layers: list[Layer]) -> Counts:
+    return Counts(
+        n_parameters=sum(layer.n_parameters for layer in layers),
+        n_macs=sum(layer.n_macs for layer in layers),
+        n_connections=sum(layer.n_connections for layer in layers),
+    )
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
