@@ -1,0 +1,124 @@
+"""What stands under each figure: n, what the bar is, and what a seed randomised.
+
+Called by `gallery`; the words are plain text, escaped by whoever shows them.
+"""
+
+from __future__ import annotations
+
+from reports.figures import tables
+from reports.figures.tables import Document
+from reports.figures.units import difference_unit, spoken
+
+PER_CENT = "\N{NO-BREAK SPACE}%"
+CI = f"95{PER_CENT}"
+RANDOMISED = (
+    "A seed draws initial weights, image order and, where used, split, augmentation and dropout."
+)
+METHODS = {
+    "paired": "paired t on the differences within seeds",
+    "welch": "Welch's t, the seeds being unpaired",
+    "sequential": "group-sequential t, valid at the look where it stopped",
+    "anytime": "anytime-valid t, valid however many seeds were added",
+}
+
+
+def n_seeds(results: Document) -> str:
+    """How many finished runs the arms have, as words.
+
+    Example:
+        >>> n_seeds({"arms": [{"n_finished": 5}, {"n_finished": 4}]})
+        'n = 4 to 5 seeds an arm'
+    """
+    counts = [arm["n_finished"] for arm in results["arms"]]
+    low, high = (min(counts), max(counts)) if counts else (0, 0)
+    if low == high:
+        return f"n = {low} seed{'' if low == 1 else 's'} an arm"
+    return f"n = {low} to {high} seeds an arm"
+
+
+def estimation(results: Document) -> str:
+    """The caption of the estimation plot."""
+    contrasts = results["contrasts"]
+    parts = [
+        f"Each dot is the {spoken(results['endpoint']['metric'])} of one seed, {n_seeds(results)}."
+    ]
+    if any(arm["ci"] for arm in results["arms"]):
+        parts.append(f"Diamond and bar: mean and its own {CI} t interval.")
+    if contrasts:
+        parts.append(
+            "The open dot above is the control's value of the same seed, joined to it by a line."
+        )
+        parts.append(_differences(results))
+    return " ".join([*parts, RANDOMISED])
+
+
+def _differences(results: Document) -> str:
+    contrasts = results["contrasts"]
+    if not any(contrast["ci_adjusted"] for contrast in contrasts):
+        return "Differences are drawn without intervals: there are too few pairs for one."
+    level = 100 * (1 - results["endpoint"]["alpha"])
+    methods = sorted(
+        {METHODS.get(contrast["method"], contrast["method"]) for contrast in contrasts}
+    )
+    pairs = sorted({contrast["n_pairs"] for contrast in contrasts})
+    shown = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    return (
+        f"Differences: mean over {shown} pairs with the simultaneous interval"
+        f" ({'; '.join(methods)}), wide enough that all {len(contrasts)} intervals hold together"
+        f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin."
+    )
+
+
+def curves(results: Document, measure: str) -> str:
+    """The caption of the learning curves of one measure."""
+    return (
+        f"{spoken(measure).capitalize()} by epoch, {n_seeds(results)}. Thin lines: every seed."
+        " Strong line: the median at each epoch (pointwise; no interval is drawn)."
+        f" Grey: the control's median. {RANDOMISED}"
+    )
+
+
+def capacity(results: Document) -> str:
+    """The caption of accuracy against size."""
+    return (
+        f"Mean {spoken(results['endpoint']['metric'])} with its own {CI} t interval,"
+        f" {n_seeds(results)}, against the size of the network (logarithmic). An arm above another"
+        f" at the same size does not owe it to capacity. {RANDOMISED}"
+    )
+
+
+def shift(results: Document) -> str:
+    """The caption of the shift probe."""
+    return (
+        f"Mean accuracy when the same test images are moved by 1 or 2 pixels, with {CI} t"
+        f" interval, {n_seeds(results)}; nothing is trained again. The longer the line, the more"
+        f" the network depends on where the object stands. {RANDOMISED}"
+    )
+
+
+def growth(results: Document) -> str:
+    """The caption of the growth of the counts; names the arms that share a line."""
+    table = tables.growth_table(results).drop_duplicates("label")
+    groups = [arms for arms in table["arms"] if len(arms) > 1]
+    same = "".join(f" One line: {', '.join(arms)}." for arms in groups)
+    return (
+        "Counted, not measured: n = 1 network an arm and size, no seed and no interval. Both axes"
+        f" are logarithmic, so a straight line is a power law.{same}"
+    )
+
+
+def alt(results: Document, figure: str) -> str:
+    """A text that stands in for the picture; the numbers themselves are in the tables."""
+    if figure != "estimation":
+        return f"{figure} of {results['study']}; the numbers are in the tables of this report"
+    unit = difference_unit(results["endpoint"]["metric"])
+    differences = tables.difference_table(results)
+    parts = [
+        f"{contrast['name']}: {record['estimate']:+.2f} {unit}, {record['verdict'] or 'no verdict'}"
+        for contrast, record in zip(
+            (row.contrast for row in tables.estimation_rows(results) if row.contrast),
+            tables.records(differences),
+            strict=True,
+        )
+    ]
+    return f"Values of every seed and differences to the control. {'; '.join(parts)}"

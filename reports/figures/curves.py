@@ -1,0 +1,115 @@
+"""Learning curves: a panel an arm, every seed faint, the median strong, the control's in grey.
+
+`draw_curves` fills one panel; `curves_figure` sets the panels in a grid. Pointwise only: no band
+is drawn that could be read as an interval for the whole curve.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from reports.figures import tables
+from reports.figures.canvas import is_leftmost, is_lowest, panel_grid
+from reports.figures.labels import wrapped
+from reports.figures.palette import BLUE, GREEN, MUTED, VERMILLION, line_style
+from reports.figures.tables import Document
+from reports.figures.units import axis_label
+
+SPLIT_LOOKS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "train": (BLUE, ()),
+    "validation": (GREEN, (4, 2)),
+    "test": (VERMILLION, (1.5, 1.5)),
+}
+MEDIAN = -1
+
+
+def draw_curves(table: pd.DataFrame, ax: Axes) -> None:
+    """One arm's curves: a faint line a seed, a strong one for the pointwise median, by split."""
+    for split, curves in table.groupby("split", sort=False):
+        colour, dashes = SPLIT_LOOKS[str(split)]
+        sns.lineplot(
+            data=curves[curves["seed"] != MEDIAN],
+            x="epoch",
+            y="value",
+            units="seed",
+            estimator=None,
+            color=colour,
+            alpha=0.35,
+            linewidth=0.8,
+            legend=False,
+            ax=ax,
+        )
+        median = curves[curves["seed"] == MEDIAN]
+        # A study of one epoch has one point and no line.
+        marker = "o" if len(median) == 1 else ""
+        ax.plot(
+            median["epoch"],
+            median["value"],
+            color=colour,
+            linestyle=line_style(dashes),
+            marker=marker,
+            linewidth=1.8,
+        )
+
+
+def draw_reference(table: pd.DataFrame, ax: Axes) -> None:
+    """The control's medians, in grey, for comparison in every other arm's panel."""
+    for split, curves in table[table["seed"] == MEDIAN].groupby("split", sort=False):
+        dashes = SPLIT_LOOKS[str(split)][1]
+        ax.plot(
+            curves["epoch"],
+            curves["value"],
+            color=MUTED,
+            linestyle=line_style(dashes),
+            linewidth=1.2,
+            zorder=1.5,
+        )
+
+
+def curves_figure(results: Document, measure: str, *, narrow: bool) -> Figure:
+    """A grid of panels with common axes, one an arm, in the study's order."""
+    table = tables.curve_table(results, measure)
+    arms = list(dict.fromkeys(table["arm"]))
+    control = tables.main_control(results)
+    arms.sort(key=lambda arm: arm != control)
+    titles = [wrapped(arm, 16 if narrow else 23) for arm in arms]
+    head = 0.6 if any("\n" in title for title in titles) else 0.46
+    figure, grid = panel_grid(len(arms), narrow=narrow, head=head)
+    for arm, title, ax in zip(arms, titles, grid, strict=True):
+        draw_curves(table[table["arm"] == arm], ax)
+        if control is not None and arm != control:
+            draw_reference(table[table["arm"] == control], ax)
+        ax.set_title(title)
+    _common_axes(grid, table, axis_label(measure))
+    _split_key(figure, list(dict.fromkeys(table["split"])), has_control=control is not None)
+    return figure
+
+
+def _common_axes(grid: list[Axes], table: pd.DataFrame, label: str) -> None:
+    low, high = table["value"].min(), table["value"].max()
+    room = 0.04 * (high - low) or 0.5
+    for ax in grid:
+        ax.set_ylim(low - room, high + room)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        ax.set_xlabel("epoch" if is_lowest(ax, grid) else "")
+        ax.set_ylabel(label if is_leftmost(ax, grid) else "")
+        ax.tick_params(labelleft=is_leftmost(ax, grid))
+
+
+def _split_key(figure: Figure, splits: list[str], *, has_control: bool) -> None:
+    keys = []
+    for split in splits:
+        colour, dashes = SPLIT_LOOKS[split]
+        keys.append(
+            Line2D([], [], color=colour, linestyle=line_style(dashes), linewidth=1.8, label=split)
+        )
+    keys.append(Line2D([], [], color=MUTED, alpha=0.6, linewidth=0.8, label="a seed"))
+    if has_control:
+        keys.append(Line2D([], [], color=MUTED, linewidth=1.2, label="the control's median"))
+    figure.legend(handles=keys, loc="upper left", ncols=len(keys), borderaxespad=0.1, borderpad=0)

@@ -1,0 +1,168 @@
+"""Probes: accuracy on shifted images, and how the counts grow with the image.
+
+`draw_shift` and `draw_growth` fill one panel; the `*_figure` functions lay the panels out.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from reports.figures import tables
+from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_counts
+from reports.figures.labels import shortened, wrapped
+from reports.figures.palette import BLUE, GRID, MUTED, OCHRE, VERMILLION, look_of
+from reports.figures.tables import Document, records
+
+# Further from home, warmer and less round.
+SHIFT_LOOKS = {
+    0: (BLUE, "o", "in place"),
+    1: (OCHRE, "s", "1 pixel"),
+    2: (VERMILLION, "^", "2 pixels"),
+}
+GROWTH_PANELS = (("n_parameters", "parameters"), ("n_macs", "multiply-accumulates an image"))
+
+
+def draw_shift(table: pd.DataFrame, ax: Axes) -> None:
+    """An arm a row: its mean accuracy at each shift, on its interval, joined by a line."""
+    for _, arm in table.groupby("row"):
+        ax.plot(arm["mean"], arm["row"], color=MUTED, linewidth=1, zorder=1.5)
+    for pixels, points in table.groupby("pixels"):
+        colour, marker, _ = SHIFT_LOOKS[int(str(pixels))]
+        ax.hlines(
+            points["row"], points["low"], points["high"], color=colour, linewidth=3, alpha=0.5
+        )
+        sns.scatterplot(
+            data=points,
+            x="mean",
+            y="row",
+            color=colour,
+            marker=marker,
+            s=42,
+            linewidth=0,
+            legend=False,
+            zorder=3,
+            ax=ax,
+        )
+
+
+def shift_figure(results: Document, *, narrow: bool) -> Figure:
+    """The shift probe, its rows in the order of the estimation plot."""
+    table = tables.shift_table(results)
+    labels = [
+        tables.arm_label(arm["name"], arm["comparison"]) for arm in tables.ordered_arms(results)
+    ]
+    row, head, foot = (0.5, 0.45, 0.55) if narrow else (0.34, 0.4, 0.55)
+    height = row * len(labels)
+    page = NARROW_INCHES if narrow else WIDE_INCHES
+    figure = Figure(figsize=(page, head + height + foot))
+    left = 0.1 if narrow else 1.75
+    ax = axes_at(figure, left, head, page - left - 0.12, height)
+    draw_shift(table, ax)
+    _name_rows(ax, labels, narrow=narrow)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    ax.set_xlabel("accuracy on shifted test images (%)")
+    _shift_key(ax, sorted(set(table["pixels"])))
+    return figure
+
+
+def _name_rows(ax: Axes, labels: list[str], *, narrow: bool) -> None:
+    ax.set_ylim(len(labels) - 0.5, -0.5 - (0.15 if narrow else 0))
+    ax.set_ylabel("")
+    ax.spines["left"].set_visible(False)
+    ax.grid(visible=True, axis="x")
+    ax.grid(visible=False, axis="y")
+    ax.set_yticks([])
+    for position, label in enumerate(labels):
+        ax.axhline(position, color=GRID, linewidth=0.7, zorder=0.6)
+        ax.text(
+            0 if narrow else -0.02,
+            position - (0.38 if narrow else 0),
+            shortened(label, 44) if narrow else wrapped(label, 23),
+            transform=ax.get_yaxis_transform(),
+            ha="left" if narrow else "right",
+            va="center",
+            fontsize=8.5,
+            linespacing=1.1,
+        )
+
+
+def _shift_key(ax: Axes, shifts: list[int]) -> None:
+    keys = []
+    for pixels in shifts:
+        colour, marker, words = SHIFT_LOOKS[pixels]
+        keys.append(Line2D([], [], linestyle="", marker=marker, color=colour, label=words))
+    ax.legend(
+        handles=keys,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=len(keys),
+        borderpad=0,
+        borderaxespad=0.3,
+    )
+
+
+def draw_growth(table: pd.DataFrame, ax: Axes) -> None:
+    """One line a group of arms that grow alike.
+
+    Args:
+        table: look, side, count.
+        ax: Both its axes are logarithmic.
+    """
+    for position, line in table.groupby("look", sort=False):
+        look = look_of(int(str(position)))
+        ax.plot(
+            line["side"],
+            line["count"],
+            color=look.colour,
+            marker=look.marker,
+            markersize=5.5,
+            linestyle=look.linestyle,
+            linewidth=1.4,
+        )
+
+
+def growth_figure(results: Document, *, narrow: bool) -> Figure:
+    """Counts against image size; arms with equal counts share one line and one key."""
+    table = tables.growth_table(results)
+    groups = table.drop_duplicates("label")
+    columns, room = (1, 40) if narrow else (2, 52)
+    key_room = 0.2 * -(-len(groups) // columns) + 0.15
+    height, page = 2.3, NARROW_INCHES if narrow else WIDE_INCHES
+    figure = Figure(figsize=(page, 0.15 + (height + 0.6) * (2 if narrow else 1) + key_room))
+    for index, (column, words) in enumerate(GROWTH_PANELS):
+        left = 0.65 if narrow else 0.65 + index * 4.1
+        top = 0.15 + (index * (height + 0.6) if narrow else 0)
+        ax = axes_at(figure, left, top, page - 0.75 if narrow else 3.35, height)
+        draw_growth(table.rename(columns={column: "count"}), ax)
+        log_counts(ax.yaxis, table[column])
+        _log_sides(ax, sorted(set(table["side"])))
+        ax.set_ylabel(words)
+    keys = [_growth_key(record, room) for record in records(groups)]
+    figure.legend(handles=keys, loc="lower left", ncols=columns, borderaxespad=0.2, borderpad=0)
+    return figure
+
+
+def _log_sides(ax: Axes, sides: list[int]) -> None:
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(sides))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.set_xlabel("image side (pixels)")
+
+
+def _growth_key(record: Document, room: int) -> Line2D:
+    look = look_of(record["look"])
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        markersize=5.5,
+        linestyle=look.linestyle,
+        label=shortened(", ".join(record["arms"]), room),
+    )

@@ -1,0 +1,253 @@
+"""Tidy frames for drawing, read from the `results` and `costs` documents.
+
+The one arithmetic here is the axis' unit change (fractions to per cent); every mean and interval
+is copied. Called by the layouts in this package; knows nothing of matplotlib.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.figures.palette import CONTROL
+from reports.figures.units import Unit, difference_unit, unit_of
+
+Document = Mapping[str, Any]
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the estimation plot: an arm, a contrast, or an arm with its contrast."""
+
+    label: str
+    arm: Document | None
+    contrast: Document | None
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as mappings from column to value."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def main_control(results: Document) -> str | None:
+    """The arm the study's first contrast compares with; None without contrasts."""
+    contrasts = results["contrasts"]
+    return contrasts[0]["control"] if contrasts else None
+
+
+def arm_label(arm: str, comparison: str) -> str:
+    """An arm's name; the one tuned for itself says so.
+
+    Example:
+        >>> arm_label("mlp", "tuned")
+        'mlp (tuned)'
+    """
+    return arm if comparison == "shared" else f"{arm} ({comparison})"
+
+
+def ordered_arms(results: Document) -> list[Document]:
+    """The arms in the study's order, the control first."""
+    control = main_control(results)
+    return sorted(results["arms"], key=lambda arm: arm["name"] != control)
+
+
+def estimation_rows(results: Document) -> list[Row]:
+    """A row an arm, then a row for every contrast that is not one of these arms minus control."""
+    control = main_control(results)
+    left = list(results["contrasts"])
+    rows = []
+    for arm in ordered_arms(results):
+        own = [c for c in left if _is_arm_minus(control, arm, c)][:1]
+        left = [contrast for contrast in left if contrast not in own]
+        label = arm_label(arm["name"], arm["comparison"])
+        rows.append(Row(label, arm, own[0] if own else None))
+    return rows + [Row(_contrast_label(contrast), None, contrast) for contrast in left]
+
+
+def _is_arm_minus(control: str | None, arm: Document, contrast: Document) -> bool:
+    compared = (contrast["arm"], contrast["control"], contrast["comparison"])
+    return bool(compared == (arm["name"], control, arm["comparison"]))
+
+
+def _contrast_label(contrast: Document) -> str:
+    return arm_label(f"{contrast['arm']} - {contrast['control']}", contrast["comparison"])
+
+
+def value_table(results: Document) -> pd.DataFrame:
+    """Every seed's value beside the control's value of that seed.
+
+    Returns:
+        row (0-based, of `estimation_rows`), seed, value, control (NaN where there is none).
+    """
+    unit = unit_of(results["endpoint"]["metric"])
+    records = []
+    for position, row in enumerate(estimation_rows(results)):
+        control = _values_of_control(results, row)
+        values = row.arm["values"] if row.arm else {}
+        for seed, value in values.items():
+            records.append((position, int(seed), unit.shown(value), unit.shown(control.get(seed))))
+    return pd.DataFrame(records, columns=["row", "seed", "value", "control"])
+
+
+def _values_of_control(results: Document, row: Row) -> Mapping[str, float]:
+    if row.arm is None or row.contrast is None:
+        return {}
+    wanted = (row.contrast["control"], row.contrast["comparison"])
+    for arm in results["arms"]:
+        if (arm["name"], arm["comparison"]) == wanted:
+            return dict(arm["values"])
+    return {}
+
+
+def mean_table(results: Document) -> pd.DataFrame:
+    """Every arm's mean and interval: row, mean, low, high (NaN where there is no interval)."""
+    unit = unit_of(results["endpoint"]["metric"])
+    records = [
+        (position, unit.shown(row.arm["mean"]), *_bounds(unit, row.arm["ci"]))
+        for position, row in enumerate(estimation_rows(results))
+        if row.arm
+    ]
+    return pd.DataFrame(records, columns=["row", "mean", "low", "high"])
+
+
+def difference_table(results: Document) -> pd.DataFrame:
+    """Every contrast: row, estimate, low and high (simultaneous), verdict (None without one)."""
+    unit = unit_of(results["endpoint"]["metric"])
+    found = [
+        (position, row.contrast)
+        for position, row in enumerate(estimation_rows(results))
+        if row.contrast
+    ]
+    numbers = [
+        (position, unit.shown(contrast["estimate"]), *_bounds(unit, contrast["ci_adjusted"]))
+        for position, contrast in found
+    ]
+    # As objects: a column of strings would turn None into NaN.
+    verdicts = pd.Series([contrast["verdict"] for _, contrast in found], dtype=object)
+    table = pd.DataFrame(numbers, columns=["row", "estimate", "low", "high"])
+    return table.assign(verdict=verdicts)
+
+
+def margin_shown(results: Document) -> float:
+    """The margin in the unit of the differences; NaN if the study names none."""
+    endpoint = results["endpoint"]
+    return unit_of(endpoint["metric"]).shown(endpoint["margin"])
+
+
+def difference_label(results: Document) -> str:
+    """The label of the axis of differences; contrasts are oriented, so right is better."""
+    return f"difference ({difference_unit(results['endpoint']['metric'])})"
+
+
+def curve_measures(results: Document) -> list[str]:
+    """What the curves measure, `loss` before `accuracy`, each once."""
+    measures = {curve["metric"].partition("/")[2] for curve in results["curves"]}
+    return sorted(measures, key=lambda measure: (measure != "loss", measure))
+
+
+def curve_table(results: Document, measure: str) -> pd.DataFrame:
+    """The curves of one measure: arm, split, seed (-1 for the median), epoch, value."""
+    records: list[tuple[str, str, int, int, float]] = []
+    for curve in results["curves"]:
+        split, _, measured = curve["metric"].partition("/")
+        if measured != measure:
+            continue
+        arm = arm_label(curve["arm"], curve["comparison"])
+        unit = unit_of(curve["metric"])
+        for seed, values in curve["values"].items():
+            records += [(arm, split, int(seed), *point) for point in _points(unit, values)]
+        records += [(arm, split, -1, *point) for point in _points(unit, curve["median"])]
+    return pd.DataFrame(records, columns=["arm", "split", "seed", "epoch", "value"])
+
+
+def _points(unit: Unit, values: Sequence[float | None]) -> Iterator[tuple[int, float]]:
+    for epoch, value in enumerate(values, start=1):
+        yield epoch, unit.shown(value)
+
+
+def look_positions(results: Document) -> list[int]:
+    """For each of `ordered_arms` its position among the looks, `CONTROL` for the control."""
+    control = main_control(results)
+    others = itertools.count()
+    return [
+        CONTROL if (arm["name"], arm["comparison"]) == (control, "shared") else next(others)
+        for arm in ordered_arms(results)
+    ]
+
+
+def capacity_table(results: Document) -> pd.DataFrame:
+    """Every counted arm: arm, look, n_parameters, n_macs, and its mean, low, high."""
+    unit = unit_of(results["endpoint"]["metric"])
+    records = [
+        (
+            arm_label(arm["name"], arm["comparison"]),
+            look,
+            arm["n_parameters"],
+            arm["n_macs"],
+            unit.shown(arm["mean"]),
+            *_bounds(unit, arm["ci"]),
+        )
+        for look, arm in zip(look_positions(results), ordered_arms(results), strict=True)
+        if arm["n_parameters"] and arm["n_macs"]
+    ]
+    names = ["arm", "look", "n_parameters", "n_macs", "mean", "low", "high"]
+    return pd.DataFrame(records, columns=names)
+
+
+def shift_table(results: Document) -> pd.DataFrame:
+    """Mean accuracy by shift: row (of `ordered_arms`), pixels, mean, low, high.
+
+    Zero pixels is the test accuracy itself, there only where that is the endpoint.
+    """
+    arms = ordered_arms(results)
+    row_of = {(arm["name"], arm["comparison"]): row for row, arm in enumerate(arms)}
+    records = []
+    if results["endpoint"]["metric"] == "test/accuracy":
+        records += [(row, 0, *_mean_and_bounds(arm)) for row, arm in enumerate(arms)]
+    for probed in (results["probes"] or {}).get("shift", ()):
+        measure, _, pixels = probed["metric"].partition("_")
+        row = row_of.get((probed["arm"], probed["comparison"]))
+        if measure == "accuracy" and row is not None:
+            records.append((row, int(pixels), *_mean_and_bounds(probed)))
+    return pd.DataFrame(records, columns=["row", "pixels", "mean", "low", "high"])
+
+
+def _mean_and_bounds(record: Document) -> tuple[float, float, float]:
+    unit = unit_of("test/accuracy")
+    return (unit.shown(record["mean"]), *_bounds(unit, record["ci"]))
+
+
+def growth_table(results: Document) -> pd.DataFrame:
+    """Counts by image size; arms that grow alike share one line and one label.
+
+    Returns:
+        label (the first of them), arms (all that share the line), look, side (pixels),
+        n_parameters, n_macs.
+    """
+    names = [arm["name"] for arm in ordered_arms(results)]
+    looks = dict(zip(names, look_positions(results), strict=True))
+    shared: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
+    for probed in (results["probes"] or {}).get("image_size", ()):
+        steps = tuple(
+            (step["input"][-1], step["n_parameters"], step["n_macs"]) for step in probed["growth"]
+        )
+        shared.setdefault(steps, []).append(probed["arm"])
+    records = [
+        (arms[0], tuple(arms), looks[arms[0]], *step)
+        for steps, arms in shared.items()
+        for step in steps
+    ]
+    return pd.DataFrame(
+        records, columns=["label", "arms", "look", "side", "n_parameters", "n_macs"]
+    )
+
+
+def _bounds(unit: Unit, interval: Sequence[float | None] | None) -> tuple[float, float]:
+    low, high = interval or (None, None)
+    return unit.shown(low), unit.shown(high)

@@ -1,0 +1,95 @@
+"""Puts a report on disk: every file whole or not there.
+
+Called by `ablations.cli` through `reports.render`. The JSON documents are always written: they are
+what the other formats show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reports.errors import ReportError
+from reports.render.page import html
+from reports.render.text import csv_files, markdown
+
+Document = Mapping[str, Any]
+
+FORMATS = ("csv", "html", "json", "md")
+
+
+def write_report(
+    out: Path,
+    results: Document,
+    costs: Document,
+    provenance: Document,
+    formats: Iterable[str] = FORMATS,
+) -> list[Path]:
+    """Write the report's files into `out`, which is made if it is missing.
+
+    Each is written under a temporary name and renamed, so that a reader never finds half a file.
+
+    Args:
+        out: The folder.
+        results: As in `results.json`.
+        costs: As in `costs.json`.
+        provenance: As in `provenance.json`.
+        formats: Some of `FORMATS`; the JSON documents are written in any case.
+
+    Returns:
+        The paths written, the page first if it was asked for.
+
+    Raises:
+        ReportError: A format is unknown, or a document holds NaN or infinity.
+    """
+    wanted = _checked(formats)
+    texts: dict[str, str] = {}
+    if "html" in wanted:
+        texts["report.html"] = html(results, costs, provenance)
+    if "md" in wanted:
+        texts["report.md"] = markdown(results, costs)
+    if "csv" in wanted:
+        texts |= csv_files(results, costs)
+    documents = {"results": results, "costs": costs, "provenance": provenance}
+    texts |= {f"{name}.json": _json(name, content) for name, content in documents.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    return [_write(out / name, text) for name, text in texts.items()]
+
+
+def _checked(formats: Iterable[str]) -> set[str]:
+    wanted = set(formats)
+    unknown = sorted(wanted - set(FORMATS))
+    if unknown:
+        raise ReportError(
+            f"report formats: each must be a known one, got {unknown!r};"
+            f" name only known ones (allowed: {', '.join(FORMATS)})"
+        )
+    return wanted
+
+
+def _json(name: str, content: Document) -> str:
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise ReportError(
+            f"{name}.json: every number must be finite, got NaN or infinity;"
+            " store a missing number as null"
+        ) from error
+
+
+def _write(path: Path, text: str) -> Path:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        # mkstemp makes files for the owner alone; a report is there to be passed on.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

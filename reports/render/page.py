@@ -1,0 +1,93 @@
+"""The HTML report: one file that needs nothing but a browser.
+
+Called by `reports.render`. Every string from a study passes through jinja's autoescape; only the
+SVG (escaped by matplotlib) and our own style and script are inserted as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.figures import pictures
+from reports.figures.palette import COLOURS, VERDICTS
+from reports.figures.units import difference_unit, spoken, unit_of
+from reports.render import tables
+from reports.render.words import CLAIMS, WRITTEN, flag_text, method_notes
+
+Document = Mapping[str, Any]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def html(results: Document, costs: Document, provenance: Document) -> str:
+    """The report as one self-contained HTML document.
+
+    Args:
+        results: As in `results.json`.
+        costs: As in `costs.json`.
+        provenance: As in `provenance.json`; any nesting, shown as a table.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["flag"] = flag_text
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    template = environment.get_template("report.html")
+    return template.render(
+        results=results,
+        style=Markup(_colours() + (TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        pictures=pictures(results),
+        tables=_tables(results, costs, provenance),
+        endpoint=_endpoint(results),
+        verdicts=VERDICTS,
+        claim_marks=CLAIMS,
+        written=WRITTEN,
+        notes=method_notes(results),
+        flags=tables.worn_flags(results),
+    )
+
+
+def _tables(results: Document, costs: Document, provenance: Document) -> dict[str, Any]:
+    plan = {"design": results["design"], "endpoint": results["endpoint"], **results["plan"]}
+    return {
+        "verdicts": tables.verdict_table(results),
+        "arms": tables.arms_table(results),
+        "costs": tables.cost_table(results, costs),
+        "changes": tables.changes_table(results),
+        "probes": tables.probe_tables(results),
+        "growth": tables.growth_tables(results),
+        "plan": tables.fact_table("The plan, as it was written before the runs.", plan),
+        "provenance": tables.fact_table("Where and with what this was computed.", provenance),
+    }
+
+
+def _endpoint(results: Document) -> str:
+    endpoint = results["endpoint"]
+    metric = endpoint["metric"]
+    better = "higher" if endpoint["direction"] == "maximize" else "lower"
+    words = f"{spoken(metric)}, {better} is better"
+    if endpoint["margin"] is None:
+        return words
+    return (
+        f"{words}; margin {unit_of(metric).shown(endpoint['margin']):g} {difference_unit(metric)}"
+    )
+
+
+def _colours() -> str:
+    """The palette as CSS variables, for light paper, and for dark screens but never in print."""
+    light = "".join(f"--{name}:{pair[0]};" for name, pair in COLOURS.items())
+    dark = "".join(f"--{name}:{pair[1]};" for name, pair in COLOURS.items())
+    return f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"

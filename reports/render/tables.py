@@ -1,0 +1,301 @@
+"""The tables of a report as rows of written cells, the same for HTML and Markdown.
+
+Called by `page` and `text`. Copies and formats; no statistic is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.figures.palette import VERDICTS, VerdictMark
+from reports.figures.tables import arm_label, ordered_arms
+from reports.figures.units import Unit, difference_unit, spoken, unit_of
+from reports.render import numbers
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, what it sorts by, and the badge it wears if it is a verdict."""
+
+    text: str
+    sort: float | str | None = None
+    mark: VerdictMark | None = None
+
+    @property
+    def key(self) -> str:
+        """What a sort compares; empty cells sort last."""
+        return "" if self.sort is None else str(self.sort)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's heading; words are set left, numbers right."""
+
+    text: str
+    is_number: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: what it shows, its columns and its rows."""
+
+    caption: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def _words(text: str) -> Cell:
+    return Cell(text, text)
+
+
+def verdict_table(results: Document) -> Table:
+    """A row a contrast: difference, intervals, p, win probability, verdict and flags."""
+    unit = unit_of(results["endpoint"]["metric"])
+    of = difference_unit(results["endpoint"]["metric"])
+    heads = (
+        Head("contrast", is_number=False),
+        Head("verdict", is_number=False),
+        Head(f"difference ({of})"),
+        Head("simultaneous CI"),
+        Head("p (Holm)"),
+        Head("win probability"),
+        Head("pairs"),
+        Head(f"minimum detectable ({of})"),
+        Head("flags", is_number=False),
+    )
+    families = {contrast["family"] for contrast in results["contrasts"]}
+    rows = tuple(
+        _verdict_row(contrast, unit, names_family=len(families) > 1)
+        for contrast in results["contrasts"]
+    )
+    caption = "Differences are oriented: + is better."
+    return Table(caption, heads, rows)
+
+
+def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple[Cell, ...]:
+    mark = VERDICTS[contrast["verdict"]]
+    family = f" ({contrast['family']})" if names_family else ""
+    missing = contrast["missing_pairs"]
+    pairs = str(contrast["n_pairs"]) + (
+        f" (without seed {', '.join(map(str, missing))})" if missing else ""
+    )
+    detectable = contrast["minimum_detectable"]
+    return (
+        _words(contrast["name"] + family),
+        Cell(mark.word, mark.word, mark),
+        Cell(numbers.difference(contrast["estimate"], unit), contrast["estimate"]),
+        Cell(
+            numbers.interval(contrast["ci_adjusted"], unit, sign=True),
+            (contrast["ci_adjusted"] or [None])[0],
+        ),
+        Cell(numbers.p_value(contrast["p_adjusted"]), contrast["p_adjusted"]),
+        Cell(_win_probability(contrast), contrast["win_probability"]),
+        Cell(pairs, contrast["n_pairs"]),
+        Cell(numbers.value(detectable, unit), detectable),
+        _words("; ".join(flag.replace("_", " ") for flag in contrast["flags"])),
+    )
+
+
+def _win_probability(contrast: Document) -> str:
+    share = numbers.probability(contrast["win_probability"])
+    bounds = contrast["win_probability_ci"]
+    if bounds is None or None in bounds:
+        return share
+    low, high = (numbers.probability(bound) for bound in bounds)
+    return f"{share} [{low}, {high}]"
+
+
+def arms_table(results: Document) -> Table:
+    """A row an arm: n, failures, and the endpoint's spread over seeds."""
+    metric = results["endpoint"]["metric"]
+    unit = unit_of(metric)
+    heads = (
+        Head("arm", is_number=False),
+        *(Head(text) for text in ("n", "failed", "mean", "95 % CI", "SD", "median")),
+        *(Head(text) for text in ("min", "max", "IQM")),
+    )
+    rows = tuple(_arm_row(arm, unit) for arm in ordered_arms(results))
+    of = f" ({unit.of_values})" if unit.of_values else ""
+    return Table(f"{spoken(metric).capitalize()}{of} over seeds.", heads, rows)
+
+
+def _arm_row(arm: Document, unit: Unit) -> tuple[Cell, ...]:
+    return (
+        _words(arm_label(arm["name"], arm["comparison"])),
+        Cell(str(arm["n_finished"]), arm["n_finished"]),
+        Cell(_failures(arm), arm["n_failed"]),
+        Cell(numbers.value(arm["mean"], unit), arm["mean"]),
+        Cell(numbers.interval(arm["ci"], unit, sign=False), (arm["ci"] or [None])[0]),
+        *(
+            Cell(numbers.value(arm[name], unit), arm[name])
+            for name in ("sd", "median", "min", "max", "iqm")
+        ),
+    )
+
+
+def _failures(arm: Document) -> str:
+    if not arm["n_failed"]:
+        return "0"
+    states = ", ".join(f"{n} {state.lower()}" for state, n in arm["failures"].items())
+    return f"{arm['n_failed']} ({states})" if states else str(arm["n_failed"])
+
+
+COST_COLUMNS = (
+    ("train_seconds", "training a run", numbers.seconds),
+    ("images_per_second", "images/s", numbers.count),
+    ("evaluation_seconds", "evaluation", numbers.seconds),
+    ("peak_memory_bytes", "peak memory", numbers.mebibytes),
+)
+
+
+def cost_table(results: Document, costs: Document) -> Table:
+    """A row an arm: size, time, throughput, memory and failed runs."""
+    failed = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
+    heads = (
+        Head("arm", is_number=False),
+        *(Head(text) for text in ("parameters", "MACs an image", "runs")),
+        *(Head(text) for _, text, _ in COST_COLUMNS),
+        Head("failed"),
+    )
+    rows = tuple(
+        _cost_row(arm, failed.get((arm["arm"], arm["comparison"]))) for arm in costs["arms"]
+    )
+    device = ", ".join(costs["device"]) or "an unknown device"
+    return Table(f"Means over finished runs on {device}.", heads, rows)
+
+
+def _cost_row(arm: Document, results_arm: Document | None) -> tuple[Cell, ...]:
+    measured = []
+    for name, _, write in COST_COLUMNS:
+        mean = (arm[name] or {}).get("mean")
+        measured.append(Cell(write(mean), mean))
+    return (
+        _words(arm_label(arm["arm"], arm["comparison"])),
+        Cell(numbers.count(arm["n_parameters"]), arm["n_parameters"]),
+        Cell(numbers.count(arm["n_macs"]), arm["n_macs"]),
+        Cell(str(arm["n_finished"]), arm["n_finished"]),
+        *measured,
+        Cell(_failures(results_arm), results_arm["n_failed"])
+        if results_arm
+        else Cell(numbers.MISSING),
+    )
+
+
+def probe_tables(results: Document) -> list[Table]:
+    """A table a probe on trained weights: arms down, what it measured across."""
+    return [
+        _probe_table(name, records)
+        for name, records in (results["probes"] or {}).items()
+        if name != "image_size" and records
+    ]
+
+
+def _probe_table(name: str, records: Sequence[Document]) -> Table:
+    metrics = list(dict.fromkeys(record["metric"] for record in records))
+    found = {(arm_label(r["arm"], r["comparison"]), r["metric"]): r for r in records}
+    rows = []
+    for arm in dict.fromkeys(arm for arm, _ in found):
+        cells = [_probe_cell(found.get((arm, metric)), metric) for metric in metrics]
+        rows.append((_words(arm), *cells))
+    heads = (Head("arm", is_number=False), *(Head(_metric_head(metric)) for metric in metrics))
+    return Table(f"Probe {spoken(name)}: mean and 95 % CI over seeds.", heads, tuple(rows))
+
+
+def _metric_head(metric: str) -> str:
+    unit = unit_of(metric).of_values
+    return f"{spoken(metric)} ({unit})" if unit else spoken(metric)
+
+
+def _probe_cell(record: Document | None, metric: str) -> Cell:
+    if record is None:
+        return Cell(numbers.MISSING)
+    unit = unit_of(metric)
+    bounds = numbers.interval(record["ci"], unit, sign=False)
+    mean = numbers.value(record["mean"], unit)
+    return Cell(mean if bounds == numbers.MISSING else f"{mean} {bounds}", record["mean"])
+
+
+def growth_tables(results: Document) -> list[Table]:
+    """Parameters and multiply-accumulates: arms down, image sizes across."""
+    probed = (results["probes"] or {}).get("image_size", ())
+    if not probed:
+        return []
+    return [
+        _growth_table(probed, "n_parameters", "Parameters"),
+        _growth_table(probed, "n_macs", "Multiply-accumulates an image"),
+    ]
+
+
+def _growth_table(probed: Sequence[Document], column: str, words: str) -> Table:
+    counts = {
+        (arm["arm"], "x".join(map(str, step["input"]))): step[column]
+        for arm in probed
+        for step in arm["growth"]
+    }
+    sizes = list(dict.fromkeys(size for _, size in counts))
+    rows = tuple(
+        (
+            _words(arm),
+            *(Cell(numbers.count(counts.get((arm, s))), counts.get((arm, s))) for s in sizes),
+        )
+        for arm in dict.fromkeys(arm for arm, _ in counts)
+    )
+    heads = (Head("arm", is_number=False), *(Head(size) for size in sizes))
+    return Table(f"{words} by input (channels x height x width).", heads, rows)
+
+
+def changes_table(results: Document) -> Table:
+    """What sets each arm apart: its variant and what it changes."""
+    rows = tuple(
+        (
+            _words(arm_label(arm["name"], arm["comparison"])),
+            _words(arm["variant"] or numbers.MISSING),
+            _words(_pairs(arm["changes"]) or "nothing"),
+        )
+        for arm in ordered_arms(results)
+    )
+    heads = tuple(Head(text, is_number=False) for text in ("arm", "variant", "changed"))
+    return Table("What was changed in each arm.", heads, rows)
+
+
+def _pairs(changes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {written(change)}" for key, change in changes.items())
+
+
+def written(item: Any) -> str:  # noqa: ANN401 - a leaf of free JSON
+    """A leaf of free JSON as text."""
+    if item is None:
+        return numbers.MISSING
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, (list, tuple)):
+        return ", ".join(written(part) for part in item)
+    if isinstance(item, Mapping):
+        return _pairs(item)
+    return str(item)
+
+
+def fact_table(caption: str, facts: Mapping[str, Any]) -> Table:
+    """A nested mapping as two columns, the path of keys and the value."""
+    heads = (Head("what", is_number=False), Head("value", is_number=False))
+    return Table(caption, heads, tuple(_fact_rows(facts, "")))
+
+
+def _fact_rows(facts: Mapping[str, Any], prefix: str) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for key, item in facts.items():
+        path = f"{prefix}{key}"
+        if isinstance(item, Mapping) and item:
+            rows += _fact_rows(item, f"{path}.")
+        else:
+            rows.append((_words(path), _words(written(item))))
+    return rows
+
+
+def worn_flags(results: Document) -> list[str]:
+    """Every flag that some contrast wears, once."""
+    return list(dict.fromkeys(f for contrast in results["contrasts"] for f in contrast["flags"]))

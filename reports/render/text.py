@@ -1,0 +1,113 @@
+"""The Markdown report and the CSV files.
+
+Called by `reports.render`. Markdown words the same tables as the page; CSV holds the raw numbers
+of `results.json`, fractions as fractions.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.figures.palette import VERDICTS
+from reports.render import tables
+from reports.render.tables import Table
+from reports.render.words import CLAIMS, flag_text, method_notes
+
+Document = Mapping[str, Any]
+
+ARM_COLUMNS = (
+    "name", "comparison", "variant", "n_finished", "n_failed", "n_collapsed", "mean", "sd",
+    "ci_low", "ci_high", "median", "min", "max", "iqm", "iqm_ci_low", "iqm_ci_high",
+    "n_parameters", "n_macs", "n_connections",
+)  # fmt: skip
+COSTS = ("train_seconds", "images_per_second", "evaluation_seconds", "peak_memory_bytes")
+CONTRAST_COLUMNS = (
+    "name", "arm", "control", "family", "comparison", "method", "verdict", "estimate", "ci_low",
+    "ci_high", "ci_adjusted_low", "ci_adjusted_high", "ci_equivalence_low", "ci_equivalence_high",
+    "p", "p_adjusted", "p_sign_flip", "p_equivalence", "margin", "sd_difference", "correlation",
+    "hedges_dz", "win_probability", "win_probability_ci_low", "win_probability_ci_high",
+    "relative_error_reduction", "estimate_with_failures", "n_pairs", "missing_pairs",
+    "minimum_detectable", "seeds_for_margin", "flags",
+)  # fmt: skip
+
+
+def markdown(results: Document, costs: Document) -> str:
+    """The report as Markdown: findings, claims, warnings and the tables, without figures."""
+    parts = [f"# {_escaped(results['study'])}", _escaped(results["question"] or "")]
+    if not results["final"]:
+        parts.append("**Not final.** Runs are missing, and no verdict is given.")
+    parts += [f"**Refused** ({m['code']}). {_escaped(m['text'])}" for m in results["refusals"]]
+    parts += [_finding(contrast) for contrast in results["contrasts"]]
+    parts += [_claim(claim) for claim in results["claims"]]
+    parts += [f"Note ({m['code']}). {_escaped(m['text'])}" for m in results["warnings"]]
+    if results["contrasts"]:
+        parts += ["## Verdicts", _table(tables.verdict_table(results))]
+    parts += ["## Arms", _table(tables.arms_table(results))]
+    parts += ["## Cost", _table(tables.cost_table(results, costs))]
+    probes = [*tables.probe_tables(results), *tables.growth_tables(results)]
+    parts += ["## Probes", *map(_table, probes)] if probes else []
+    parts += ["## Method", *(f"**{head}.** {text}" for head, text in method_notes(results))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _finding(contrast: Document) -> str:
+    flags = "".join(f" ({_escaped(flag_text(flag))})" for flag in contrast["flags"])
+    word = VERDICTS[contrast["verdict"]].word
+    return f"- **{word}**: {_escaped(contrast['sentence'])}{flags}"
+
+
+def _claim(claim: Document) -> str:
+    word = CLAIMS[claim["verdict"]].word
+    return f"- Claim *{_escaped(claim['text'])}*: **{word}**. {_escaped(claim['sentence'])}"
+
+
+def _table(table: Table) -> str:
+    rules = ("--:" if head.is_number else ":--" for head in table.heads)
+    lines = [
+        " | ".join(_escaped(head.text) for head in table.heads),
+        " | ".join(rules),
+        *(" | ".join(_escaped(cell.text) for cell in row) for row in table.rows),
+    ]
+    return "\n".join([_escaped(table.caption), "", *(f"| {line} |" for line in lines)])
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown and HTML find nothing to act on."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", text).replace("&", "&amp;")
+
+
+def csv_files(results: Document, costs: Document) -> dict[str, str]:
+    """The raw numbers by file name: `arms.csv` (with mean costs), `contrasts.csv`."""
+    means = {
+        (arm["arm"], arm["comparison"]): {name: (arm[name] or {}).get("mean") for name in COSTS}
+        for arm in costs["arms"]
+    }
+    nothing = dict.fromkeys(COSTS)
+    arms = [arm | means.get((arm["name"], arm["comparison"]), nothing) for arm in results["arms"]]
+    return {
+        "arms.csv": _csv(arms, ARM_COLUMNS + COSTS),
+        "contrasts.csv": _csv(results["contrasts"], CONTRAST_COLUMNS),
+    }
+
+
+def _csv(records: Sequence[Document], columns: tuple[str, ...]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(record, column) for column in columns] for record in records)
+    return stream.getvalue()
+
+
+def _field(record: Document, column: str) -> object:
+    for suffix, end in (("_low", 0), ("_high", 1)):
+        if column.endswith(suffix):
+            bounds = record[column.removesuffix(suffix)]
+            return "" if bounds is None else bounds[end]
+    item = record[column]
+    if isinstance(item, (list, tuple)):
+        return ";".join(map(str, item))
+    return item

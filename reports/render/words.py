@@ -1,0 +1,117 @@
+"""What the report says besides numbers: flags, claims and the method, in plain words.
+
+Called by the tables and pages of this package. Verdicts have their words in
+`reports.figures.palette`, beside their colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.figures.palette import VerdictMark
+from reports.figures.units import difference_unit, spoken, unit_of
+
+Document = Mapping[str, Any]
+
+FLAGS: dict[str, str] = {
+    "size_uncertain": "clear of zero, but the interval still reaches into the margin: the"
+    " difference is real and may be too small to matter",
+    "holm_only": "Holm's p and the simultaneous interval disagree about zero; the verdict follows"
+    " the interval",
+    "failures_decide": "scoring the diverged runs as chance would change the verdict, so it is"
+    " undecided",
+    "fragile": "leaving out one seed, or the exact sign-flip test, would change the verdict",
+    "capacity_confounded": "arm and control also differ in their number of parameters, so the"
+    " difference may be one of size",
+    "identical": "every pair gave exactly the same value; check that the arms differ",
+    "no_spread": "every pair gave exactly the same difference; check that the seeds differ",
+    "extended_after_results": "seeds were added after a verdict had been shown, so the test is one"
+    " that stays valid under that",
+}
+
+CLAIMS: dict[str | None, VerdictMark] = {
+    "supported": VerdictMark("supported", "✓", "", "blue", "the data bear the claim out"),
+    "refuted": VerdictMark("refuted", "✗", "", "vermillion", "the data speak against the claim"),
+    "undecided": VerdictMark("undecided", "?", "", "slate", "the data can do neither"),
+    None: VerdictMark(
+        "no verdict", "\N{EN DASH}", "", "slate", "not to be judged from these runs", is_open=True
+    ),
+}
+
+WRITTEN = {
+    "before": "written before any result",
+    "after_results": "written after results had been seen",
+}
+
+
+def flag_text(flag: str) -> str:
+    """A flag as words, with its explanation if it has one."""
+    name = flag.replace("_", " ")
+    return f"{name}: {FLAGS[flag]}" if flag in FLAGS else name
+
+
+def method_notes(results: Document) -> list[tuple[str, str]]:
+    """How every number was computed: pairs of a heading and a sentence a student understands."""
+    endpoint = results["endpoint"]
+    metric, unit = spoken(endpoint["metric"]), difference_unit(endpoint["metric"])
+    better = "higher" if endpoint["direction"] == "maximize" else "lower"
+    return [
+        ("Endpoint", f"{metric}, {better} is better; named before the first run."),
+        (
+            "Pairs",
+            "Arms that share a seed share the split and the order of the images. Each arm is"
+            " compared with the control seed by seed, which removes what both have in common.",
+        ),
+        *_interval_notes(results, unit),
+        (
+            "Win probability",
+            "The share of seeds at which the arm beat its control, a tie counting half; its"
+            " interval is Wilson's. With 5 of 5 wins it still reaches down to 0.57.",
+        ),
+        (
+            "Minimum detectable",
+            "The smallest true difference these pairs would have found four times in five. A"
+            " difference below it can be missed by bad luck.",
+        ),
+        (
+            "Spread",
+            "SD is the standard deviation over seeds, not of the mean. The CI of a mean is a t"
+            " interval. IQM is the mean without the lowest and highest quarter of the seeds.",
+        ),
+        (
+            "Reach",
+            "The intervals say what another draw of seeds would give on this data set with this"
+            " recipe, and nothing about other data.",
+        ),
+    ]
+
+
+def _interval_notes(results: Document, unit: str) -> list[tuple[str, str]]:
+    endpoint = results["endpoint"]
+    confidence = f"{100 * (1 - endpoint['alpha']):g} %"
+    notes = [
+        (
+            "Simultaneous interval",
+            f"Several contrasts give several chances to be wrong. These intervals are widened"
+            f" (Bonferroni) so that all of a family hold together with {confidence} confidence."
+            f" The verdict follows them.",
+        ),
+        (
+            "p (Holm)",
+            "How often differences at least this clear would appear if arm and control were alike,"
+            " corrected for the number of contrasts. A large p is never evidence of no difference.",
+        ),
+    ]
+    if endpoint["margin"] is not None:
+        margin = unit_of(endpoint["metric"]).shown(endpoint["margin"])
+        notes.insert(
+            0,
+            (
+                "Margin",
+                f"{margin:g} {unit}: the smallest difference that matters, fixed before running."
+                f" Equivalent means that the difference is smaller than that, shown by two"
+                f" one-sided tests, and not merely that none was found.",
+            ),
+        )
+    return notes

@@ -1,0 +1,40 @@
+from reports.figures import captions
+
+
+def test_every_caption_says_n_and_what_a_seed_drew(results):
+    written = [
+        captions.estimation(results),
+        captions.curves(results, "loss"),
+        captions.capacity(results),
+        captions.shift(results),
+    ]
+    for caption in written:
+        assert "n = 4 to 5 seeds an arm" in caption
+        assert captions.RANDOMISED in caption
+
+
+def test_the_estimation_caption_says_what_both_bars_are(results):
+    caption = captions.estimation(results)
+    assert "its own 95\N{NO-BREAK SPACE}% t interval" in caption
+    assert "4 to 5 pairs with the simultaneous interval (paired t" in caption
+    assert "all 7 intervals hold together with 95\N{NO-BREAK SPACE}% confidence" in caption
+
+
+def test_intervals_are_not_promised_where_none_is_drawn(one_seed):
+    caption = captions.estimation(one_seed)
+    assert "95" not in caption
+    assert "too few pairs" in caption
+
+
+def test_growth_says_that_it_is_counted_and_which_arms_share_a_line(results):
+    caption = captions.growth(results)
+    assert "no seed and no interval" in caption
+    assert "control, activation=relu, pooling=avg" in caption
+
+
+def test_the_text_for_the_estimation_plot_reads_its_numbers(results):
+    assert "activation=relu - control: +1.94 points, better" in captions.alt(results, "estimation")
+
+
+def test_one_seed_is_singular():
+    assert captions.n_seeds({"arms": [{"n_finished": 1}]}) == "n = 1 seed an arm"

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from reports.errors import ReportError
+from reports.render import FORMATS, write_report
+
+NAMES = {
+    "report.html",
+    "report.md",
+    "arms.csv",
+    "contrasts.csv",
+    "results.json",
+    "costs.json",
+    "provenance.json",
+}
+
+
+def test_every_format_writes_its_files_and_nothing_else(tmp_path, small, costs, provenance):
+    out = tmp_path / "new" / "folder"
+    paths = write_report(out, small, costs, provenance, FORMATS)
+    assert {path.name for path in paths} == NAMES
+    assert {path.name for path in out.iterdir()} == NAMES
+
+
+def test_json_is_written_with_any_format_since_it_is_what_they_show(
+    tmp_path, results, costs, provenance
+):
+    paths = write_report(tmp_path, results, costs, provenance, ["md"])
+    assert [p.name for p in paths] == ["report.md", "results.json", "costs.json", "provenance.json"]
+
+
+def test_json_keeps_its_order_and_reads_back_equal(tmp_path, results, costs, provenance):
+    results["study"] = "été"
+    write_report(tmp_path, results, costs, provenance, ["json"])
+    text = (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert "été" in text
+    assert list(json.loads(text)) == list(results)
+    assert json.loads(text) == results
+
+
+def test_a_second_report_replaces_the_first(tmp_path, results, costs, provenance):
+    write_report(tmp_path, results, costs, provenance, ["md"])
+    results["study"] = "another"
+    write_report(tmp_path, results, costs, provenance, ["md"])
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# another")
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path, results, costs, provenance):
+    with pytest.raises(ReportError, match=r"got \['pdf'\].*allowed: csv, html, json, md"):
+        write_report(tmp_path, results, costs, provenance, ["md", "pdf"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_is_refused_before_anything_is_written(tmp_path, results, costs, provenance):
+    results["arms"][0]["sd"] = float("nan")
+    with pytest.raises(ReportError, match=r"results\.json: every number must be finite, got NaN"):
+        write_report(tmp_path, results, costs, provenance, ["json"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, results, costs, provenance, monkeypatch):
+    def no_room(self, target):
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr("pathlib.Path.replace", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(tmp_path, results, costs, provenance, ["md"])
+    assert list(tmp_path.iterdir()) == []

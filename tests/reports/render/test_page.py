@@ -1,0 +1,162 @@
+import base64
+import hashlib
+import html as escaping
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from reports.render import html, tables
+
+
+class Page(HTMLParser):
+    """Elements, attributes and words of a page, style and script apart."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.ids, self.words = [], [], [], []
+        self._raw = False
+        self.feed(text)
+        self.text = re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        self._raw = tag in {"style", "script"}
+
+    def handle_endtag(self, _tag):
+        self._raw = False
+
+    def handle_data(self, data):
+        if not self._raw:
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(whole_page):
+    return Page(whole_page)
+
+
+def test_every_cell_of_every_table_is_on_the_page(results, costs, page):
+    shown = [
+        tables.verdict_table(results),
+        tables.arms_table(results),
+        tables.cost_table(results, costs),
+        *tables.probe_tables(results),
+        *tables.growth_tables(results),
+    ]
+    for table in shown:
+        for row in table.rows:
+            for cell in row:
+                assert " ".join(cell.text.split()) in page.text
+
+
+def test_question_sentences_claims_and_warnings_are_on_the_page(results, page):
+    assert results["question"] in page.text
+    for contrast in results["contrasts"]:
+        assert contrast["sentence"] in page.text
+    for claim in results["claims"]:
+        assert claim["text"] in page.text
+    for warning in results["warnings"]:
+        assert warning["text"] in page.text
+
+
+def test_a_refusal_is_shown_before_the_findings(small, costs, provenance):
+    small["refusals"] = [{"code": "too_few_pairs", "text": "two pairs carry no interval"}]
+    text = Page(html(small, costs, provenance)).text
+    assert text.index("Refused. two pairs carry no interval") < text.index("activation=relu raises")
+
+
+def test_every_figure_is_there_with_its_caption(page):
+    assert page.tags.count("figure") == 6
+    assert page.tags.count("svg") == 12
+    assert page.text.count("n = 4 to 5 seeds an arm") == 5
+
+
+def test_a_partial_report_says_so_and_gives_no_verdict(partial, costs, provenance):
+    text = html(partial, costs, provenance)
+    assert "Not final." in Page(text).text
+    findings = text.split('<ul class="findings">')[1].split("</ul>")[0]
+    assert findings.count("no verdict") == len(partial["contrasts"])
+    assert "better</span>" not in findings
+
+
+def test_a_final_report_has_no_such_banner(page):
+    assert "Not final." not in page.text
+
+
+def test_nothing_is_loaded_from_anywhere(whole_page, page):
+    assert "http" not in whole_page.replace('xmlns="http://www.w3.org/2000/svg"', "").replace(
+        "http-equiv", ""
+    )
+    loads = [(t, v) for t, n, v in page.attributes if n in {"src", "href", "srcset"}]
+    outside = [value for _, value in loads if not value.startswith("#")]
+    assert sorted(outside) == ["costs.json", "provenance.json", "results.json"]
+    assert "url(" not in re.sub(r"url\(#\w+\)", "", whole_page)
+
+
+def test_the_policy_admits_our_script_and_no_other(whole_page):
+    script = whole_page.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = next(line for line in whole_page.splitlines() if "Content-Security-Policy" in line)
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert whole_page.count("<script") == 1
+
+
+def test_hostile_names_are_text_wherever_they_stand(hostile, provenance, page):
+    results, costs, name = hostile
+    text = html(results, costs, provenance)
+    hostile_page = Page(text)
+    assert "<script>alert" not in text
+    for tag in ("b", "img", "script", "style", "title"):
+        assert hostile_page.tags.count(tag) == page.tags.count(tag)
+    assert not any(attribute.startswith("on") for _, attribute, _ in hostile_page.attributes)
+    assert name in hostile_page.text
+    assert "<script>alert(1)</script>" in hostile_page.text
+    assert any(
+        attribute == "aria-label" and name in value
+        for tag, attribute, value in hostile_page.attributes
+        if tag == "svg"
+    )
+
+
+def test_a_name_in_a_figure_is_escaped(hostile, provenance):
+    results, costs, _ = hostile
+    results |= {"curves": [], "probes": {}}
+    results["arms"][1]["name"] = results["contrasts"][0]["arm"] = "<b>&</b>"
+    figure = html(results, costs, provenance).split("<figure")[1]
+    assert "&lt;b&gt;&amp;&lt;/b&gt;</text>" in figure
+
+
+def test_the_same_documents_give_the_same_bytes(results, costs, provenance, whole_page):
+    assert html(results, costs, provenance) == whole_page
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    assert len(page.ids) == len(set(page.ids))
+    inside = {v[1:] for t, n, v in page.attributes if t == "a" and n == "href" and v[0] == "#"}
+    assert inside <= set(page.ids)
+
+
+def test_a_study_without_contrasts_says_what_it_does(small, costs, provenance):
+    small |= {"contrasts": [], "claims": []}
+    assert "it describes its arms and compares none" in Page(html(small, costs, provenance)).text
+
+
+def test_a_study_without_runs_is_still_a_page(results, costs, provenance):
+    results |= {"arms": [], "contrasts": [], "claims": [], "curves": [], "probes": {}}
+    costs |= {"device": [], "arms": [], "runs": []}
+    assert Page(html(results, costs, provenance)).tags.count("figure") == 0
+
+
+def test_provenance_is_a_table_of_paths(page):
+    assert "software.torch" in page.text
+    assert "2.9.1" in page.text
+
+
+def test_the_title_is_escaped_text(small, costs, provenance):
+    small["study"] = "<script>alert(1)</script>"
+    title = html(small, costs, provenance).split("<title>")[1].split("</title>")[0]
+    assert escaping.unescape(title) == "<script>alert(1)</script>: ablation report"

@@ -1,0 +1,117 @@
+import pytest
+
+from reports.render import tables
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def texts(row):
+    return [cell.text for cell in row]
+
+
+def test_a_verdict_row_says_what_the_contrast_says(results):
+    table = tables.verdict_table(results)
+    assert texts(table.rows[0]) == [
+        "activation=relu - control",
+        "better",
+        "+1.94",
+        "[+1.56, +2.32]",
+        "< 0.001",
+        "1.00 [0.57, 1.00]",
+        "5",
+        "0.48",
+        "",
+    ]
+
+
+def test_missing_pairs_are_named(results):
+    row = next(r for r in tables.verdict_table(results).rows if r[0].text.startswith("channels=12"))
+    missing = results["contrasts"][3]["missing_pairs"]
+    assert row[6].text == f"4 (without seed {missing[0]})"
+
+
+def test_families_are_named_only_where_there_are_several(results):
+    assert tables.verdict_table(results).rows[0][0].text == "activation=relu - control"
+    results["contrasts"][0]["family"] = "shared recipe"
+    assert (
+        tables.verdict_table(results).rows[0][0].text == "activation=relu - control (shared recipe)"
+    )
+
+
+def test_an_arms_row_says_what_the_arm_says(results):
+    rows = tables.arms_table(results).rows
+    assert texts(rows[0]) == [
+        "control", "5", "0", "88.10", "[88.01, 88.19]", "0.07", "88.09", "88.01", "88.21", "88.09",
+    ]  # fmt: skip
+    assert rows[4][2].text == "1 (1 diverged)"
+
+
+def test_cells_sort_by_the_number_and_not_by_its_text(results):
+    cell = tables.verdict_table(results).rows[1][2]
+    assert cell.text == f"{MINUS}0.27"
+    assert float(cell.key) == results["contrasts"][1]["estimate"]
+
+
+def test_a_missing_number_sorts_as_empty():
+    assert tables.Cell("x").key == ""
+
+
+def test_costs_carry_units_and_device(results, costs):
+    table = tables.cost_table(results, costs)
+    assert costs["device"][0] in table.caption
+    row = texts(table.rows[0])
+    assert row[1] == "61\N{NARROW NO-BREAK SPACE}706"
+    assert row[4] == "21.1 s"
+    assert row[7].endswith(" MiB")
+
+
+def test_an_arm_whose_costs_were_not_measured_shows_dashes(results, costs):
+    costs["arms"][0]["train_seconds"] = None
+    assert tables.cost_table(results, costs).rows[0][4].text == "\N{EN DASH}"
+
+
+def test_a_probe_is_a_table_with_a_column_a_metric(results):
+    (table,) = tables.probe_tables(results)
+    assert [head.text for head in table.heads][:2] == ["arm", "accuracy 1 (%)"]
+    record = results["probes"]["shift"][0]
+    assert table.rows[0][1].text.startswith(f"{100 * record['mean']:.2f} [")
+
+
+def test_growth_has_a_column_an_image_size(results):
+    parameters, _ = tables.growth_tables(results)
+    steps = results["probes"]["image_size"][0]["growth"]
+    sizes = ["x".join(map(str, step["input"])) for step in steps]
+    assert [head.text for head in parameters.heads] == ["arm", *sizes]
+    assert [cell.sort for cell in parameters.rows[0][1:]] == [s["n_parameters"] for s in steps]
+
+
+def test_no_probes_give_no_tables(results):
+    results["probes"] = {}
+    assert tables.probe_tables(results) == tables.growth_tables(results) == []
+
+
+def test_changes_are_listed_and_the_control_changed_nothing(results):
+    rows = tables.changes_table(results).rows
+    assert rows[0][2].text == "nothing"
+    assert rows[3][2].text == "channels = 3, 8"
+
+
+def test_nested_facts_become_paths():
+    table = tables.fact_table("facts", {"a": {"b": 1, "c": {}}, "d": [True, None]})
+    assert [texts(row) for row in table.rows] == [
+        ["a.b", "1"],
+        ["a.c", ""],
+        ["d", "yes, \N{EN DASH}"],
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["worse-but-small", None])
+def test_verdicts_wear_their_badge(results, verdict):
+    results["contrasts"][0]["verdict"] = verdict
+    cell = tables.verdict_table(results).rows[0][1]
+    assert cell.mark is not None
+    assert cell.text == cell.mark.word
+
+
+def test_worn_flags_are_listed_once(results):
+    assert tables.worn_flags(results).count("capacity_confounded") == 1

@@ -1,0 +1,41 @@
+import pytest
+
+from reports.render.words import CLAIMS, FLAGS, flag_text, method_notes
+
+
+@pytest.mark.parametrize("flag", sorted(FLAGS))
+def test_a_flag_is_words_and_an_explanation(flag):
+    text = flag_text(flag)
+    assert text.startswith(flag.replace("_", " ") + ": ")
+    assert "_" not in text
+
+
+def test_an_unknown_flag_is_still_shown():
+    assert flag_text("some_new_flag") == "some new flag"
+
+
+def test_every_flag_of_the_example_is_explained(results):
+    worn = {flag for contrast in results["contrasts"] for flag in contrast["flags"]}
+    assert worn
+    assert worn <= set(FLAGS)
+
+
+def test_every_verdict_on_a_claim_has_its_word():
+    assert set(CLAIMS) == {"supported", "refuted", "undecided", None}
+
+
+def test_the_method_names_endpoint_margin_and_level(results):
+    notes = dict(method_notes(results))
+    assert notes["Endpoint"].startswith("test accuracy, higher is better")
+    assert notes["Margin"].startswith("0.5 points")
+    assert "95 % confidence" in notes["Simultaneous interval"]
+
+
+def test_a_study_without_a_margin_explains_none(results):
+    results["endpoint"]["margin"] = None
+    assert "Margin" not in dict(method_notes(results))
+
+
+def test_a_minimised_endpoint_says_that_lower_is_better(results):
+    results["endpoint"] |= {"metric": "test/loss", "direction": "minimize"}
+    assert "test loss, lower is better" in dict(method_notes(results))["Endpoint"]
