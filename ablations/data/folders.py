@@ -116,7 +116,7 @@ def made_split(name: str, everything: Part, class_names: tuple[str, ...]) -> tup
 
 def _read_npz(name: str, path: Path) -> dict[str, npt.NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in (*_NPZ_KEYS, "layout") if key in archive}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         raise DataError(

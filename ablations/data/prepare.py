@@ -24,10 +24,11 @@ _CHUNK = 4096  # images resized at a time, to bound the float32 copy
 
 def check_spec(spec: DataSpec, dataset: Dataset) -> list[str]:
     """Everything in `spec` that `dataset` cannot give, one sentence each; empty if it can."""
-    n_available = len(dataset.train_labels)
-    n_kept = n_available if spec.subset is None else spec.subset
+    n_available = n_kept = len(dataset.train_labels)
     problems = []
-    if spec.subset is not None and not dataset.n_classes <= spec.subset <= n_available:
+    if spec.subset is None or dataset.n_classes <= spec.subset <= n_available:
+        n_kept = spec.subset or n_available
+    else:
         problems.append(
             f"dataset.subset: must be {dataset.n_classes} (one a class) to {n_available} "
             f"(all training images), got {spec.subset}"

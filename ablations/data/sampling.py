@@ -22,8 +22,8 @@ def proportional(counts: IntArray, n: int) -> IntArray:
     """
     wanted, remainders = np.divmod(counts * n, counts.sum())
     wanted[np.argsort(-remainders, kind="stable")[: n - wanted.sum()]] += 1
-    for label in np.flatnonzero((wanted == 0) & (counts > 0)):
-        if n >= np.count_nonzero(counts):
+    if n >= np.count_nonzero(counts):
+        for label in np.flatnonzero((wanted == 0) & (counts > 0)):
             wanted[np.argmax(wanted)] -= 1
             wanted[label] = 1
     return wanted
@@ -81,4 +81,4 @@ def split(labels: Tensor, validation: int, rng: np.random.Generator) -> tuple[Te
 def fifth_of_each_class(labels: IntArray) -> IntArray:
     """How many examples a class gives to a made test split: a fifth, rounded, at least one."""
     counts = np.bincount(labels)
-    return np.maximum(1, (counts + 2) // 5)  # to the nearest; no class has to give its only image
+    return np.maximum(1, (counts + 2) // 5)
