@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from reports.arms import described_arm
@@ -114,20 +115,19 @@ def _within_plan(
 
     A run that nobody planned may be there because of how it came out, so it is in no number.
     """
-    planned = [
-        (arm, comparison) in cells and (not plan.seeds or seed in plan.seeds)
-        for arm, comparison, seed in zip(
-            table["arm"].tolist(), table["comparison"].tolist(), table["seed"].tolist(), strict=True
-        )
-    ]
-    strays = table[[not keep for keep in planned]]
+    rows = zip(*(table[name].tolist() for name in ("arm", "comparison", "seed")), strict=True)
+    planned = np.array(
+        [(arm, c) in cells and (not plan.seeds or seed in plan.seeds) for arm, c, seed in rows],
+        dtype=bool,
+    )
+    strays = table[~planned]
     notes = [
         Message(
             "unplanned_runs",
-            f"arm {arm!r} ({comparison}): {len(rows)} run(s) outside the plan are in no number of "
-            f"this report: seeds {', '.join(str(seed) for seed in rows['seed'])}",
+            f"arm {arm!r} ({comparison}): {len(runs)} run(s) outside the plan are in no number of "
+            f"this report: seeds {', '.join(str(seed) for seed in runs['seed'])}",
         )
-        for (arm, comparison), rows in strays.groupby(["arm", "comparison"], sort=True)
+        for (arm, comparison), runs in strays.groupby(["arm", "comparison"], sort=True)
     ]
     return table[planned].reset_index(drop=True), notes
 

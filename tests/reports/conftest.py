@@ -37,7 +37,7 @@ def make_runs() -> MakeRuns:
                         metric: float("nan") if is_failed else value,
                     }
                 )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["run_key", "arm", "comparison", "seed", "state", metric])
 
     return make
 
@@ -47,15 +47,16 @@ def make_plan() -> MakePlan:
     """A plan that compares every arm with the first, on five seeds unless told otherwise."""
 
     def make(
-        arms: Sequence[str],
+        names: Sequence[str],
+        /,
         *,
         metric: str = "test/accuracy",
         direction: Any = "maximize",
         margin: float = 0.005,
         **more: Any,
     ) -> AnalysisPlan:
-        control, *others = arms
-        facts = tuple(ArmFacts(name, dataset={"name": "made", "n_classes": 10}) for name in arms)
+        control, *others = names
+        facts = tuple(ArmFacts(name, dataset={"name": "made", "n_classes": 10}) for name in names)
         contrasts = tuple(ContrastSpec(f"{arm} - {control}", arm, control) for arm in others)
         settings: dict[str, Any] = {"contrasts": contrasts, "seeds": (0, 1, 2, 3, 4), "arms": facts}
         return AnalysisPlan(

@@ -1,0 +1,103 @@
+"""Warnings and refusals: their codes, and the names in their words."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.analysis import analyse
+
+CONTROL = [0.900, 0.902, 0.898, 0.901, 0.899]
+BETTER = [0.920, 0.921, 0.919, 0.922, 0.918]
+
+
+@pytest.fixture
+def cautions(make_runs, make_plan):
+    """Warnings and refusals by code, from values by arm."""
+
+    def of(values, **settings):
+        settings.setdefault("seeds", tuple(range(max(map(len, values.values())))))
+        results = analyse(make_runs(values), make_plan(list(values), **settings))
+        return (
+            {note.code: note.text for note in results.warnings},
+            {note.code: note.text for note in results.refusals},
+        )
+
+    return of
+
+
+def test_a_sound_study_of_six_seeds_needs_no_caution(cautions):
+    warned, refused = cautions({"control": [*CONTROL, 0.9], "a": [*BETTER, 0.92]})
+    assert warned == {}
+    assert refused == {}
+
+
+@pytest.mark.parametrize(("n", "code"), [(1, "one_run"), (2, "two_runs")])
+def test_one_run_or_two_are_refused_an_interval(cautions, n, code):
+    _, refused = cautions({"control": CONTROL[:n], "a": BETTER[:n]})
+    assert "without interval, test or rank" in refused[code]
+    assert f"{n} of the 3 pairs" in refused["too_few_pairs"]
+
+
+def test_missing_pairs_are_named_in_the_refusal(cautions):
+    _, refused = cautions({"control": CONTROL, "a": ["OOM", "OOM", "OOM", 0.9, "OOM"]})
+    assert "missing seeds: 0 to 2, 4" in refused["too_few_pairs"]
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_three_or_four_pairs_are_warned_about(cautions, n):
+    warned, _ = cautions({"control": CONTROL[:n], "a": BETTER[:n]})
+    assert warned["few_pairs"].startswith(f"a - control (shared): {n} pairs")
+
+
+def test_a_family_too_large_for_the_exact_test_is_told_how_many_pairs_it_needs(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": BETTER})
+    assert (
+        "with 5 pairs the exact sign-flip test cannot reach 0.05; it needs 6"
+        in (warned["no_exact_test"])
+    )
+
+
+def test_failed_runs_are_counted(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": [*BETTER[:4], "OOM"]})
+    assert warned["failed_runs"] == "arm 'a': 1 OOM of 5 runs"
+
+
+def test_collapsed_runs_are_counted(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": [*BETTER[:4], 0.1]})
+    assert "arm 'a': 1 of 5 finished runs stayed near chance" in warned["collapsed_runs"]
+
+
+def test_runs_without_their_endpoint_are_named(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": [*BETTER[:4], float("nan")]})
+    assert (
+        "arm 'a': finished without a finite test accuracy at seeds 4"
+        in (warned["endpoint_missing"])
+    )
+
+
+def test_arms_that_vary_unequally_are_named(cautions):
+    wild = [0.85, 0.95, 0.90, 0.80, 0.99]
+    warned, _ = cautions({"control": CONTROL, "a": wild})
+    assert "one arm varies" in warned["unequal_spread"]
+
+
+def test_diverged_runs_of_unknown_chance_are_named(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": [*BETTER[:4], "DIVERGED"]}, arms=())
+    assert "give endpoint.chance or the data set's n_classes" in warned["chance_unknown"]
+
+
+def test_a_ceiling_is_named(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": [0.996, 0.997, 0.998, 0.996, 0.997]})
+    assert "above 99.5 % test accuracy" in warned["ceiling"]
+
+
+def test_identical_and_rigid_differences_are_suspicious(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": CONTROL})
+    assert "check that the arms differ" in warned["identical"]
+    warned, _ = cautions({"control": [0.5, 0.6, 0.7], "a": [0.6, 0.7, 0.8]})
+    assert "check that seeds differ" in warned["no_spread"]
+
+
+def test_seeds_added_after_a_verdict_are_named(cautions):
+    warned, _ = cautions({"control": CONTROL, "a": BETTER}, shown={"a - control": (0, 1, 2)})
+    assert warned["extended_after_results"].startswith("a - control (shared): seeds were added")

@@ -1,0 +1,50 @@
+"""What runs cost, apart from what they found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reports.costs import costs
+from reports.plan import ArmFacts
+
+
+@pytest.fixture
+def table(make_runs):
+    runs = make_runs({"control": [0.9, 0.9, "DIVERGED"], "a": ["OOM"]})
+    runs["cost/train_seconds"] = [10.0, 20.0, 5.0, float("nan")]
+    runs["device"] = ["cpu", "cpu", "cpu", None]
+    return runs
+
+
+def test_an_arms_cost_is_over_its_finished_runs(table, make_plan):
+    plan = make_plan(["control", "a"], arms=(ArmFacts("control", n_macs=7), ArmFacts("a")))
+    control, a = costs(table, plan)["arms"]
+    assert control["train_seconds"] == {"mean": 15.0, "min": 10.0, "max": 20.0}
+    assert (control["n_finished"], control["n_macs"]) == (2, 7)
+    assert a["train_seconds"] == {"mean": None, "min": None, "max": None}
+
+
+def test_every_run_is_listed_with_its_state(table, make_plan):
+    told = costs(table, make_plan(["control", "a"]))
+    assert [(run["arm"], run["seed"], run["state"]) for run in told["runs"]] == [
+        ("control", 0, "FINISHED"),
+        ("control", 1, "FINISHED"),
+        ("control", 2, "DIVERGED"),
+        ("a", 0, "OOM"),
+    ]
+    assert told["runs"][2]["train_seconds"] == 5.0
+    assert told["runs"][3]["device"] is None
+    assert told["device"] == ["cpu"]
+
+
+def test_a_cost_that_was_not_measured_is_null(table, make_plan):
+    told = costs(table, make_plan(["control", "a"]))
+    assert told["runs"][0]["peak_memory_bytes"] is None
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_row_order_does_not_matter(table, make_plan):
+    plan = make_plan(["control", "a"])
+    assert costs(table.sample(frac=1, random_state=3), plan) == costs(table, plan)

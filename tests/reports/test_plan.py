@@ -1,0 +1,116 @@
+"""Plans refuse what contradicts itself, and survive being stored."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reports.errors import PlanError
+from reports.plan import AnalysisPlan, ArmFacts, ClaimSpec, ContrastSpec, Endpoint
+
+FULL = AnalysisPlan(
+    control="control",
+    factors={"activation": ["sigmoid", "relu"]},
+    endpoint=Endpoint("test/accuracy", "maximize", 0.005, 0.05),
+    contrasts=(ContrastSpec("relu - control", "relu", "control"),),
+    claims=(ClaimSpec("ReLU helps", "relu - control", "greater"),),
+    seeds=(0, 1, 2),
+    looks=(3, 5),
+    study="made",
+    arms=(
+        ArmFacts("control", "lenet", {"name": "made", "n_classes": 10}),
+        ArmFacts("relu", "lenet", n_parameters=61_706, growth=({"input": [1, 28, 28]},)),
+    ),
+    history=({"digest": "0", "seeds": [0, 1]},),
+    shown={"relu - control": (0, 1)},
+    deviations=("the margin was changed",),
+)
+
+
+def test_a_plan_reads_back_equal_from_json():
+    stored = json.loads(json.dumps(FULL.to_dict()))
+    assert AnalysisPlan.from_dict(stored) == FULL
+
+
+def test_a_plan_of_the_least_reads_back_equal():
+    plan = AnalysisPlan("control", {}, Endpoint("test/accuracy"), ())
+    assert AnalysisPlan.from_dict(plan.to_dict()) == plan
+
+
+@pytest.mark.parametrize("raw", [{}, {**FULL.to_dict(), "sedes": [1]}])
+def test_a_stored_plan_with_wrong_keys_is_refused(raw):
+    with pytest.raises(PlanError, match=r"a stored plan was expected, got .*(endpoint|sedes)"):
+        AnalysisPlan.from_dict(raw)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        (Endpoint("loss", "down"), r"endpoint.direction: .*got 'down'.*maximize, minimize"),  # type: ignore[arg-type]
+        (Endpoint("loss", margin=0.0), r"endpoint.margin: .*> 0 was expected, got 0.0"),
+        (Endpoint("loss", margin=float("nan")), r"endpoint.margin: .*got nan"),
+        (Endpoint("loss", alpha=0.5), r"endpoint.alpha: .*between 0 and 0.5 .*got 0.5"),
+    ],
+)
+def test_an_endpoint_that_decides_nothing_is_refused(endpoint, message):
+    with pytest.raises(PlanError, match=message):
+        AnalysisPlan("control", {}, endpoint, ())
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(PlanError) as caught:
+        AnalysisPlan(
+            control="contrl",
+            factors={},
+            endpoint=Endpoint("loss", margin=-1.0),
+            contrasts=(
+                ContrastSpec("a - a", "a", "a"),
+                ContrastSpec("a - b", "a", "b"),
+                ContrastSpec("a - b", "a", "b"),
+            ),
+            claims=(
+                ClaimSpec("no sides", "a", "greater"),
+                ClaimSpec("no relation", "a - b", "bigger"),  # type: ignore[arg-type]
+            ),
+            seeds=(0, 0),
+            arms=(ArmFacts("a"), ArmFacts("b"), ArmFacts("control")),
+        )
+    text = str(caught.value)
+    assert "got 'contrl'; did you mean 'control'? " in text
+    assert "got -1.0" in text
+    assert "got 'a' twice" in text
+    assert "contrast 'a - b': one at the shared recipe was expected, got two" in text
+    assert "claim 'no sides': a contrast of two arms was expected, got 'a'" in text
+    assert "claim 'no relation': a relation was expected, got 'bigger'" in text
+    assert "every seed once was expected, got [0, 0]" in text
+
+
+def test_a_claim_names_its_sides():
+    claim = ClaimSpec("wide", "activation=relu,channels=12x32 - control", "greater")
+    assert claim.sides == ("activation=relu,channels=12x32", "control")
+
+
+def test_a_claims_digest_moves_with_what_is_claimed_only():
+    claim = ClaimSpec("ReLU helps", "relu - control", "greater")
+    assert claim.digest == ClaimSpec("ReLU helps", "relu - control", "greater").digest
+    assert claim.digest != ClaimSpec("ReLU helps", "relu - control", "less").digest
+    later = ClaimSpec("ReLU helps", "relu - control", "greater", written="after_results")
+    assert claim.digest == later.digest
+
+
+def test_facts_of_an_undescribed_arm_are_its_name():
+    assert FULL.facts("mlp") == ArmFacts("mlp")
+
+
+def test_chance_comes_from_the_classes_of_the_arms_data():
+    assert FULL.chance("control", "test/accuracy") == 0.1
+    assert FULL.chance("control", "test/loss") is None
+    assert FULL.chance("relu", "test/accuracy") is None
+
+
+def test_chance_of_the_endpoint_can_be_given():
+    endpoint = Endpoint("test/loss", "minimize", chance=2.3)
+    plan = AnalysisPlan("control", {}, endpoint, ())
+    assert plan.chance("control", "test/loss") == 2.3
+    assert plan.chance("control", "test/accuracy") is None

@@ -1,0 +1,69 @@
+"""Families are settled by the plan alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.plan import ClaimSpec, ContrastSpec
+from reports.questions import claimed_question, planned_questions, primary_comparison
+
+
+def test_every_planned_contrast_shares_alpha(make_plan):
+    questions = planned_questions(make_plan(["control", "a", "b", "c"]))
+    assert [question.family_size for question in questions] == [3, 3, 3]
+    assert questions[0].alpha_each == pytest.approx(0.05 / 3)
+
+
+def test_a_claims_contrast_joins_the_primary_family_once(make_plan):
+    claims = (
+        ClaimSpec("new", "a - b", "greater"),
+        ClaimSpec("said again", "a - b", "equivalent"),
+        ClaimSpec("the other way round", "b - a", "less"),
+        ClaimSpec("planned anyway", "a - control", "greater"),
+    )
+    questions = planned_questions(make_plan(["control", "a", "b"], claims=claims))
+    assert [question.spec.name for question in questions] == ["a - control", "b - control", "a - b"]
+    assert {question.family_size for question in questions} == {3}
+
+
+def test_a_claim_on_another_metric_counts_and_is_not_listed(make_plan):
+    claims = (ClaimSpec("lower loss", "a - control", "less", metric="test/loss"),)
+    plan = make_plan(["control", "a"], claims=claims)
+    questions = planned_questions(plan)
+    assert [question.family_size for question in questions] == [2]
+    claimed = claimed_question(claims[0], plan)
+    assert (claimed.metric, claimed.direction, claimed.family_size) == ("test/loss", None, 2)
+
+
+def test_a_claims_own_margin_is_used(make_plan):
+    claim = ClaimSpec("far better", "a - control", "greater", margin=0.1)
+    plan = make_plan(["control", "a"], claims=(claim,))
+    assert claimed_question(claim, plan).margin == 0.1
+    assert planned_questions(plan)[0].margin == 0.005
+
+
+def test_tuned_contrasts_are_primary_where_there_are_any(make_plan):
+    contrasts = (
+        ContrastSpec("a - control", "a", "control", "shared"),
+        ContrastSpec("b - control", "b", "control", "shared"),
+        ContrastSpec("a - control", "a", "control", "tuned"),
+    )
+    plan = make_plan(["control", "a", "b"], contrasts=contrasts)
+    assert primary_comparison(plan) == "tuned"
+    assert [(q.family, q.family_size) for q in planned_questions(plan)] == [
+        ("secondary", 2),
+        ("secondary", 2),
+        ("primary", 1),
+    ]
+
+
+def test_looks_split_alpha(make_plan):
+    (question,) = planned_questions(make_plan(["control", "a"], looks=(5, 10, 15, 20)))
+    assert question.alpha_each == pytest.approx(0.05 / 4)
+
+
+def test_shown_seeds_reach_their_contrast(make_plan):
+    plan = make_plan(["control", "a", "b"], shown={"a - control": (0, 1)})
+    first, second = planned_questions(plan)
+    assert first.shown == frozenset({0, 1})
+    assert second.shown is None
