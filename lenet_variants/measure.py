@@ -156,7 +156,7 @@ def _layers(
             # A plug-in may draw while it is built; whoever counts must not move the caller's draws.
             with torch.random.fork_rng(devices=[]), torch.device(device):
                 model = builders.build(card, input_shape, n_classes, levels)
-                return trace(model, input_shape, n_classes, device)
+                return trace(model, input_shape, n_classes, device, where=card.name)
         except VariantError as error:
             failure = error
     raise failure

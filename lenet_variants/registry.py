@@ -158,9 +158,11 @@ def _load_entry_point(name: str) -> tuple[str, ...]:
             f"plug-in {name!r}: expected a Python file or an entry point, got neither; "
             f"{did_you_mean(name, offered)}check the path (entry points: {allowed})"
         )
-    module = offered[name].module
-    known = tuple(n for n in card.names() if card.find(n).place.startswith(f"{module}:"))
-    return known or _registered_by(name, offered[name].load)
+    imported = sys.modules.get(offered[name].module)
+    if imported is None:
+        return _registered_by(name, offered[name].load)
+    file = f"{imported.__file__}:"
+    return tuple(known for known in card.names() if card.find(known).place.startswith(file))
 
 
 def _registered_by(plugin: str, execute: Callable[[], object]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -50,39 +50,55 @@ class Layer:
     receptive_field: tuple[int, int] | None
 
 
-def trace(model: nn.Module, input_shape: Shape, n_classes: int, device: str) -> list[Layer]:
+def trace(
+    model: nn.Module, input_shape: Shape, n_classes: int, device: str, *, where: str
+) -> list[Layer]:
     """The layers of `model` in the order in which they run.
 
     What a network does outside its layers (a product of its own weights in `forward`) stands in a
     last row `forward`, so that the rows sum to the network.
 
+    Args:
+        model: A network on `device`.
+        input_shape: (channels, height, width) of one image.
+        n_classes: Number of logits it should return.
+        device: "meta" to run without numbers.
+        where: What to call the network in errors.
+
     Raises:
         VariantError: The forward pass fails, or does not return (N, n_classes) float logits.
     """
     images = torch.zeros(N_IMAGES, *input_shape, device=device)
-    watch = _Watch(model, images)
+    watch = _Watch(model, images, where)
     was_training = model.training
     with torch.no_grad(), watch.hooks(), watch.counter:
-        logits = watch.forward(model.eval())
+        answer = watch.forward(model.eval())
     model.train(was_training)
-    if not isinstance(logits, torch.Tensor) or logits.shape != (N_IMAGES, n_classes):
-        got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    return watch.table(_checked_logits(answer, n_classes, where))
+
+
+def _checked_logits(answer: object, n_classes: int, where: str) -> torch.Tensor:
+    expected = (N_IMAGES, n_classes)
+    if not isinstance(answer, torch.Tensor) or answer.shape != expected:
+        got = list(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
         raise VariantError(
-            f"forward: expected logits of shape [{N_IMAGES}, {n_classes}] for {N_IMAGES} images, "
+            f"{where} forward: expected logits of shape {list(expected)} for {N_IMAGES} images, "
             f"got {got}; return one row an image and one column a class"
         )
-    if not logits.is_floating_point():
+    if not answer.is_floating_point():
         raise VariantError(
-            f"forward: expected float logits, got {logits.dtype}; return scores, not classes"
+            f"{where} forward: expected float logits, got {answer.dtype}; "
+            "return scores, not classes"
         )
-    return watch.table(logits)
+    return answer
 
 
 class _Watch:
     """The hooks of one forward pass and what they saw."""
 
-    def __init__(self, model: nn.Module, images: torch.Tensor) -> None:
+    def __init__(self, model: nn.Module, images: torch.Tensor, where: str) -> None:
         self.model = model
+        self.where = where
         self.images = images
         self.counter = FlopCounterMode(display=False)
         self.layers: dict[str, Layer] = {}
@@ -118,8 +134,8 @@ class _Watch:
             shape = list(self.images.shape[1:])
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise VariantError(
-                f"forward: expected it to run on images of {shape}, got an error after entering "
-                f"{self._at}: {reason}; use larger images or mend that layer"
+                f"{self.where} forward: expected it to run on images of {shape}, got an error "
+                f"after entering {self._at}: {reason}; use larger images or mend that layer"
             ) from error
 
     def table(self, logits: torch.Tensor) -> list[Layer]:
@@ -156,26 +172,27 @@ class _Watch:
             return
         if made.numel() == 0:
             raise VariantError(
-                f"forward: expected every layer to have an output, got {list(made.shape[1:])} from "
-                f"{self._at}; use larger images, smaller kernels or fewer layers"
+                f"{self.where} forward: expected every layer to have an output, "
+                f"got {list(made.shape[1:])} from {self._at}; "
+                "use larger images, smaller kernels or fewer layers"
             )
         whole = (self.images.shape[2], self.images.shape[3])
         field = receptive_field.after(module, self._field, made, whole)
         self._keep(made, field)
-        earlier = self.layers.get(name)  # a layer that is used twice works twice
         n_macs = self._macs() - self._macs_before
         n_parameters, n_trainable = self._parameters(module)
-        self.layers[name] = Layer(
+        layer = Layer(
             name=name,
             kind=type(module).__name__,
             output_shape=tuple(made.shape[1:]),
-            n_parameters=n_parameters + (earlier.n_parameters if earlier else 0),
-            n_trainable=n_trainable + (earlier.n_trainable if earlier else 0),
-            n_connections=_connections(module, made, n_macs)
-            + (earlier.n_connections if earlier else 0),
-            n_macs=n_macs + (earlier.n_macs if earlier else 0),
+            n_parameters=n_parameters,
+            n_trainable=n_trainable,
+            n_connections=_connections(module, made, n_macs),
+            n_macs=n_macs,
             receptive_field=None if field is None else field.clipped(whole),
         )
+        earlier = self.layers.get(name)
+        self.layers[name] = layer if earlier is None else _used_again(earlier, layer)
 
     def _keep(self, tensor: torch.Tensor, field: receptive_field.Field | None) -> None:
         self._fields[id(tensor)] = (tensor, tensor._version, field)
@@ -193,6 +210,17 @@ class _Watch:
         new = [one for one in module.parameters() if id(one) not in self._counted]
         self._counted.update(id(one) for one in new)
         return sum(one.numel() for one in new), sum(one.numel() for one in new if one.requires_grad)
+
+
+def _used_again(earlier: Layer, later: Layer) -> Layer:
+    """The row of a layer that runs twice: it works twice and weighs once."""
+    return replace(
+        later,
+        n_parameters=earlier.n_parameters,
+        n_trainable=earlier.n_trainable,
+        n_connections=earlier.n_connections + later.n_connections,
+        n_macs=earlier.n_macs + later.n_macs,
+    )
 
 
 def _first_tensor(value: object) -> torch.Tensor | None:
