@@ -29,15 +29,16 @@ class Endpoint:
     """The metric of record and the smallest difference in it that matters.
 
     Attributes:
-        margin: In the metric's own unit: 0.005 of an accuracy is half a percentage point.
+        margin: In the metric's own unit (0.005 of an accuracy is half a percentage point); it has
+            no default, because nothing but the question can say what matters.
         alpha: Error rate of a whole family of contrasts.
         chance: Value of a network that learnt nothing; by default 1 / n_classes of the arm's
             data set, for accuracies.
     """
 
     metric: str
-    direction: Direction = "maximize"
-    margin: float = 0.005
+    direction: Direction
+    margin: float
     alpha: float = 0.05
     chance: float | None = None
 

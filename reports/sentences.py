@@ -68,8 +68,7 @@ def amount(value: float, metric: str, *, width: float, signed: bool = False) -> 
     scale = 100.0 if is_fraction(metric) else 1.0
     digits = 1 - math.floor(math.log10(scale * width / 2)) if width > 0 else 2
     digits = min(max(digits, 1), 2 if is_fraction(metric) else 8)
-    text = f"{scale * value:{'+' if signed else ''}.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return f"{scale * value:{'+' if signed else ''}.{digits}f}"
 
 
 def _effect(question: Question, raw: _RawDifference, ruling: Ruling) -> str:
@@ -125,12 +124,8 @@ def _judgement(
 
 
 def _undecided(question: Question, seeds_for_verdict: int | None) -> str:
-    if seeds_for_verdict is None:
-        return f"undecided; no number of seeds would resolve the margin of {_margin(question)}"
-    return (
-        f"undecided; a verdict at the margin of {_margin(question)} would need about "
-        f"{seeds_for_verdict} paired seeds"
-    )
+    n = "more than a million" if seeds_for_verdict is None else f"about {seeds_for_verdict}"
+    return f"undecided; a verdict at the margin of {_margin(question)} would need {n} paired seeds"
 
 
 def _decided(question: Question, ruling: Ruling) -> str:

@@ -34,7 +34,7 @@ def test_a_plan_reads_back_equal_from_json():
 
 
 def test_a_plan_of_the_least_reads_back_equal():
-    plan = AnalysisPlan("control", {}, Endpoint("test/accuracy"), ())
+    plan = AnalysisPlan("control", {}, Endpoint("test/accuracy", "maximize", 0.01), ())
     assert AnalysisPlan.from_dict(plan.to_dict()) == plan
 
 
@@ -47,10 +47,13 @@ def test_a_stored_plan_with_wrong_keys_is_refused(raw):
 @pytest.mark.parametrize(
     ("endpoint", "message"),
     [
-        (Endpoint("loss", "down"), r"endpoint.direction: .*got 'down'.*maximize, minimize"),  # type: ignore[arg-type]
-        (Endpoint("loss", margin=0.0), r"endpoint.margin: .*> 0 was expected, got 0.0"),
-        (Endpoint("loss", margin=float("nan")), r"endpoint.margin: .*got nan"),
-        (Endpoint("loss", alpha=0.5), r"endpoint.alpha: .*between 0 and 0.5 .*got 0.5"),
+        (Endpoint("loss", "down", 0.1), r"endpoint.direction: .*got 'down'.*maximize, minimize"),  # type: ignore[arg-type]
+        (Endpoint("loss", "minimize", 0.0), r"endpoint.margin: .*> 0 was expected, got 0.0"),
+        (Endpoint("loss", "minimize", float("nan")), r"endpoint.margin: .*got nan"),
+        (
+            Endpoint("loss", "minimize", 0.1, alpha=0.5),
+            r"endpoint.alpha: .*between 0 and 0.5 .*got 0.5",
+        ),
     ],
 )
 def test_an_endpoint_that_decides_nothing_is_refused(endpoint, message):
@@ -63,7 +66,7 @@ def test_all_problems_are_told_at_once():
         AnalysisPlan(
             control="contrl",
             factors={},
-            endpoint=Endpoint("loss", margin=-1.0),
+            endpoint=Endpoint("loss", "minimize", -1.0),
             contrasts=(
                 ContrastSpec("a - a", "a", "a"),
                 ContrastSpec("a - b", "a", "b"),
@@ -110,7 +113,7 @@ def test_chance_comes_from_the_classes_of_the_arms_data():
 
 
 def test_chance_of_the_endpoint_can_be_given():
-    endpoint = Endpoint("test/loss", "minimize", chance=2.3)
+    endpoint = Endpoint("test/loss", "minimize", 0.1, chance=2.3)
     plan = AnalysisPlan("control", {}, endpoint, ())
     assert plan.chance("control", "test/loss") == 2.3
     assert plan.chance("control", "test/accuracy") is None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
-from reports.results import Message, Results
+import pytest
+
+from reports.results import ArmResult, ClaimResult, ContrastResult, Message, Results
 from reports.statistics.intervals import Interval
 
 
@@ -60,3 +63,27 @@ def test_values_are_json_values():
     assert told["warnings"] == [{"code": "code", "text": "text"}]
     assert told["plan"] == {"nested": {"0": [1.0, 2.0], "1": None, "2": [True, None, 3]}}
     assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        (
+            ArmResult,
+            "name comparison dataset variant levels recipe changes n_finished n_failed failures "
+            "failure_ci n_collapsed values mean sd ci median min max iqm iqm_ci n_parameters "
+            "n_macs n_connections",
+        ),
+        (
+            ContrastResult,
+            "name arm control dataset family comparison method estimate ci ci_adjusted "
+            "ci_equivalence p p_adjusted p_sign_flip p_equivalence margin sd_difference "
+            "correlation hedges_dz win_probability win_probability_ci relative_error_reduction "
+            "new_images_ci estimate_with_failures verdict flags n_pairs missing_pairs "
+            "minimum_detectable seeds_for_margin sentence",
+        ),
+        (ClaimResult, "text verdict sentence numbers figure written digest"),
+    ],
+)
+def test_records_keep_to_the_contract(record, names):
+    assert sorted(item.name for item in fields(record)) == sorted(names.split())

@@ -51,6 +51,12 @@ def test_a_gap_in_a_curve_is_none_and_not_zero(make_runs):
     assert entry["median"] == [3.0, None, 1.0]
 
 
+def test_a_curve_that_was_never_measured_is_left_out(make_runs):
+    table = validated_runs(make_runs({"control": [0.9, 0.9]}))
+    (entry,) = curve_section(curves_of({0: [3.0], 1: [float("nan")]}), table, CELLS)
+    assert entry["values"] == {0: [3.0]}
+
+
 def test_curves_of_unplanned_arms_are_left_out(make_runs):
     table = validated_runs(make_runs({"control": [0.9]}))
     assert curve_section(curves_of({0: [1.0]}), table, [("other", "shared")]) == []

@@ -159,7 +159,7 @@ def test_rounding_is_not_a_difference():
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_interval_covers_the_true_difference_as_often_as_it_says(n):
     rng = np.random.default_rng(20260)
-    n_studies = 2_000
+    n_studies = 1_000
     covered = 0
     for _ in range(n_studies):
         block = rng.normal(0.0, 1.0, n)
@@ -167,4 +167,4 @@ def test_interval_covers_the_true_difference_as_often_as_it_says(n):
         contrast = paired_contrast(arm, control, margin=0.5, alpha=0.05)
         assert contrast.ci is not None
         covered += contrast.ci.low <= 0.3 <= contrast.ci.high
-    assert covered / n_studies == pytest.approx(0.95, abs=0.015)  # three standard errors
+    assert covered / n_studies == pytest.approx(0.95, abs=0.021)  # three standard errors

@@ -63,10 +63,10 @@ def test_no_number_of_seeds_shows_a_difference_of_nothing():
 @pytest.mark.statistical
 def test_power_at_three_seeds_is_what_a_simulation_finds():
     rng = np.random.default_rng(7)
-    effect, alpha, n_studies = minimum_detectable(1.0, 3, alpha=0.05 / 6), 0.05 / 6, 2_000
+    effect, alpha, n_studies = minimum_detectable(1.0, 3, alpha=0.05 / 6), 0.05 / 6, 1_000
     found = 0
     for _ in range(n_studies):
         d = rng.normal(effect, 1.0, 3)
         p = paired_contrast(d, [0.0] * 3, margin=0.1, alpha=alpha).p
         found += p is not None and p <= alpha
-    assert found / n_studies == pytest.approx(0.8, abs=0.027)  # three standard errors
+    assert found / n_studies == pytest.approx(0.8, abs=0.038)  # three standard errors
