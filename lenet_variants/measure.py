@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
 
 import torch
 
@@ -18,7 +17,7 @@ from lenet_variants.card import Card, Shape, Value, find
 from lenet_variants.errors import VariantError
 from lenet_variants.trace import Layer, trace
 
-Quantity = Literal["parameters", "macs", "connections"]
+QUANTITIES = ("connections", "macs", "parameters")
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def match(
     input_shape: Shape,
     n_classes: int,
     target: Counts,
-    by: Quantity = "parameters",
+    by: str = "parameters",
 ) -> dict[str, Value]:
     """The variant's levels with hidden layers of one width, sized to come nearest to `target`.
 
@@ -119,10 +118,10 @@ def match(
             f"{name}: expected a variant with a level 'hidden' to match by, got levels "
             f"{sorted(resolved)}; match an mlp or a lenet"
         )
-    if by not in get_args(Quantity):
-        allowed = ", ".join(sorted(get_args(Quantity)))
+    if by not in QUANTITIES:
         raise VariantError(
-            f"{name}: expected a quantity to match by, got {by!r}; name one (allowed: {allowed})"
+            f"{name}: expected a quantity to match by, got {by!r}; name one "
+            f"(allowed: {', '.join(QUANTITIES)})"
         )
 
     def at(width: int) -> dict[str, Value]:

@@ -61,6 +61,21 @@ def test_refuses_and_says_what_came(level, raw, message):
         level.parse(raw)
 
 
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (POOLING, "avg, max, none"),
+        (Text("a"), "any text"),
+        (Flag(default=True), "false, true"),
+        (Integer(1), "an integer"),
+        (Integers((1,)), "a list of integers, each an integer, possibly empty"),
+        (PerBlock(0), "an integer >= 0, or a list of one for each of channels"),
+    ],
+)
+def test_says_what_it_takes(level, words):
+    assert level.allowed == words
+
+
 def test_equal_entries_for_all_blocks_are_spelled_as_one():
     padding = PerBlock(0)
     assert padding.canonical((2, 2)) == padding.canonical(2) == 2

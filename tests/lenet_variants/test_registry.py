@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 import torch
@@ -94,6 +95,15 @@ def test_a_file_with_one_decorated_function_is_a_variant(plugin):
         lenet_variants.create("my-net", act="sigmoid")
 
 
+def test_the_documented_plugin_runs(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "variants.md"
+    example = page.read_text().split("```python\n")[2].split("```")[0]
+    file = tmp_path / "documented.py"
+    file.write_text(example)
+    assert lenet_variants.load_plugin(file) == ("my-net",)
+    assert lenet_variants.create("my-net", (3, 6, 7), 4)(torch.rand(2, 3, 6, 7)).shape == (2, 4)
+
+
 def test_a_plugin_is_identified_by_its_source(plugin):
     lenet_variants.load_plugin(plugin)
     found = card.find("my-net")
@@ -161,6 +171,22 @@ def test_an_installed_plugin_is_loaded_by_its_name(plugin, monkeypatch):
     assert lenet_variants.load_plugin("mine") == ("my-net",)
     assert lenet_variants.load_plugin("mine") == ("my-net",)
     assert len(card.find("my-net").code["sha256"]) == 64
+
+
+def test_a_builder_without_readable_source_has_no_identity_and_is_refused():
+    names = {}
+    exec("def build(input_shape, n_classes): ...", names)  # noqa: S102 (as in a bare prompt)
+    with pytest.raises(VariantError, match=r"<string>:1: expected a builder whose source can be"):
+        lenet_variants.register_variant("sourceless", source="own")(names["build"])
+
+
+def test_a_refusal_of_the_plugins_own_is_passed_on():
+    def build(*_):
+        raise VariantError("conv1: expected an even side, got 27; crop the images")
+
+    add("even", build)
+    with pytest.raises(VariantError, match=r"^even conv1: expected an even side, got 27"):
+        lenet_variants.create("even")
 
 
 def test_names_with_spaces_are_refused():

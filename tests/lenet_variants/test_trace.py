@@ -61,6 +61,25 @@ class Returns(nn.Module):
         return self.answer(images)
 
 
+class Counter(nn.Module):
+    """A layer that returns no tensor."""
+
+    def forward(self, images):
+        return len(images)
+
+
+class AsksItsSize(nn.Module):
+    """A network with a layer that returns no tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.size = Counter()
+        self.output = nn.Linear(36, 3)
+
+    def forward(self, images):
+        return self.output(images.reshape(self.size(images), 36))
+
+
 def rows(model):
     return {layer.name: layer for layer in trace(model, SHAPE, 3, "cpu", where="my-net")}
 
@@ -75,6 +94,10 @@ def test_a_layer_that_runs_twice_works_twice_and_weighs_once():
     (row,) = rows(Twice()).values()
     assert (row.n_parameters, row.n_macs) == (36 * 36 + 36, 2 * 36 * 36)
     assert row.n_connections == 2 * (36 * 36 + 36)
+
+
+def test_what_returns_no_tensor_is_no_layer():
+    assert list(rows(AsksItsSize())) == ["output"]
 
 
 def test_tied_weights_are_counted_once():
