@@ -51,9 +51,9 @@ def analyse(
     table = validated_runs(runs)
     cells = _planned_cells(plan, table)
     table, strays = _within_plan(table, plan, cells)
-    by_cell = outcomes(table, plan.endpoint.metric)
     n_missing = _n_missing(table, plan, cells)
     is_final = n_missing == 0
+    by_cell = outcomes(table, plan.endpoint.metric)
     arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
     questions = planned_questions(plan, is_final=is_final)
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
@@ -68,14 +68,7 @@ def analyse(
         question=plan.question,
         endpoint=asdict(plan.endpoint),
         design=plan.design,
-        plan={
-            "digest": plan.digest,
-            "history": plan.history,
-            "deviations": [
-                *plan.deviations,
-                *(note.text for note in notes if note.code in _DEVIATIONS),
-            ],
-        },
+        plan=_plan_record(plan, notes),
         final=is_final,
         arms=arms,
         contrasts=contrasts,
@@ -143,6 +136,16 @@ def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:
         return []
     of = f" of {n_planned} planned runs" if n_planned else " runs"
     return [Message("not_final", f"not final: {n_missing}{of} have no outcome yet; no verdicts")]
+
+
+def _plan_record(plan: AnalysisPlan, notes: Sequence[Message]) -> dict[str, object]:
+    """Which plan this is, what it was before, and where the runs left it."""
+    deviations = [note.text for note in notes if note.code in _DEVIATIONS]
+    return {
+        "digest": plan.digest,
+        "history": plan.history,
+        "deviations": [*plan.deviations, *deviations],
+    }
 
 
 def _curves(

@@ -21,6 +21,11 @@ SD_RATIO = 3.0
 CEILING = 0.995
 
 _WORTH_A_RANGE = 3
+_FLAGGED = {
+    "identical": "every pair gave exactly the same value; check that the arms differ",
+    "no_spread": "every pair gave exactly the same difference; check that seeds differ",
+    "extended_after_results": "seeds were added after its verdict was shown",
+}
 
 
 def refusals(arms: Sequence[ArmResult], contrasts: Sequence[ContrastResult]) -> Iterator[Message]:
@@ -114,20 +119,9 @@ def _contrast_warnings(
             f"{where}: diverged runs are left out, because the value of a network that learnt "
             f"nothing is not known; give endpoint.chance or the data set's n_classes",
         )
-    if "identical" in contrast.flags:
-        yield Message(
-            "identical",
-            f"{where}: every pair gave exactly the same value; check that the arms differ",
-        )
-    if "no_spread" in contrast.flags:
-        yield Message(
-            "no_spread",
-            f"{where}: every pair gave exactly the same difference; check that seeds differ",
-        )
-    if "extended_after_results" in contrast.flags:
-        yield Message(
-            "extended_after_results", f"{where}: seeds were added after its verdict was shown"
-        )
+    yield from (
+        Message(flag, f"{where}: {_FLAGGED[flag]}") for flag in contrast.flags if flag in _FLAGGED
+    )
 
 
 def _spread_ratio(arm: ArmResult, control: ArmResult) -> float | None:

@@ -71,48 +71,16 @@ def answer(
     pairs = finished_pairs(arm, control)
     numbers = _numbers(question, pairs)
     scored = _numbers_with_failures(question, plan, arm, control)
-    ruling = _ruling(question, plan, pairs, numbers, scored)
-    resolution = _resolution(question, numbers)
-    with_failures = scored.estimate if scored else None
-    return ContrastResult(
-        name=spec.name,
-        arm=spec.arm,
-        control=spec.control,
-        dataset=plan.facts(spec.arm).dataset.get("name"),
-        family=question.family,
-        comparison=spec.comparison,
-        method="paired" if question.n_looks == 1 else "sequential",
-        estimate=numbers.estimate,
-        ci=numbers.ci,
-        ci_adjusted=numbers.ci_adjusted,
-        ci_equivalence=numbers.ci_equivalence,
-        p=numbers.p,
-        p_adjusted=None,
-        p_sign_flip=numbers.p_sign_flip,
-        p_equivalence=numbers.p_equivalence,
-        margin=question.margin,
-        sd_difference=numbers.sd,
-        correlation=numbers.correlation,
-        hedges_dz=numbers.hedges_dz,
-        win_probability=numbers.win_probability,
-        win_probability_ci=numbers.win_probability_ci,
+    findings = _Findings(
+        numbers=numbers,
+        ruling=_ruling(question, plan, pairs, numbers, scored),
+        resolution=_resolution(question, numbers),
+        estimate_with_failures=scored.estimate if scored else None,
         relative_error_reduction=_relative_error_reduction(question.metric, pairs),
         new_images_ci=_new_images(question, pairs, arm, control, examples or {}),
-        estimate_with_failures=with_failures,
-        verdict=ruling.verdict,
-        flags=ruling.flags,
-        n_pairs=numbers.n_pairs,
         missing_pairs=_missing(plan, pairs, arm, control),
-        minimum_detectable=resolution.difference,
-        seeds_for_margin=resolution.seeds_for_margin,
-        sentence=contrast_sentence(
-            question,
-            numbers,
-            ruling,
-            seeds_for_verdict=resolution.seeds_for_verdict,
-            estimate_with_failures=with_failures,
-        ),
     )
+    return _result(question, plan.facts(spec.arm).dataset.get("name"), findings)
 
 
 def with_holm(
@@ -293,6 +261,62 @@ def _resolution(question: Question, numbers: PairedContrast) -> _Resolution:
         difference=minimum_detectable(sd, numbers.n_pairs, alpha=alpha),
         seeds_for_margin=seeds_needed(sd, question.margin, alpha=alpha),
         seeds_for_verdict=seeds_needed(sd, question.margin / 2, alpha=alpha),
+    )
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What is known of a contrast once it has been judged."""
+
+    numbers: PairedContrast
+    ruling: Ruling
+    resolution: _Resolution
+    estimate_with_failures: float | None
+    relative_error_reduction: float | None
+    new_images_ci: Interval | None
+    missing_pairs: tuple[int, ...]
+
+
+def _result(question: Question, dataset: str | None, found: _Findings) -> ContrastResult:
+    spec, numbers = question.spec, found.numbers
+    return ContrastResult(
+        name=spec.name,
+        arm=spec.arm,
+        control=spec.control,
+        dataset=dataset,
+        family=question.family,
+        comparison=spec.comparison,
+        method="paired" if question.n_looks == 1 else "sequential",
+        estimate=numbers.estimate,
+        ci=numbers.ci,
+        ci_adjusted=numbers.ci_adjusted,
+        ci_equivalence=numbers.ci_equivalence,
+        p=numbers.p,
+        p_adjusted=None,
+        p_sign_flip=numbers.p_sign_flip,
+        p_equivalence=numbers.p_equivalence,
+        margin=question.margin,
+        sd_difference=numbers.sd,
+        correlation=numbers.correlation,
+        hedges_dz=numbers.hedges_dz,
+        win_probability=numbers.win_probability,
+        win_probability_ci=numbers.win_probability_ci,
+        relative_error_reduction=found.relative_error_reduction,
+        new_images_ci=found.new_images_ci,
+        estimate_with_failures=found.estimate_with_failures,
+        verdict=found.ruling.verdict,
+        flags=found.ruling.flags,
+        n_pairs=numbers.n_pairs,
+        missing_pairs=found.missing_pairs,
+        minimum_detectable=found.resolution.difference,
+        seeds_for_margin=found.resolution.seeds_for_margin,
+        sentence=contrast_sentence(
+            question,
+            numbers,
+            found.ruling,
+            seeds_for_verdict=found.resolution.seeds_for_verdict,
+            estimate_with_failures=found.estimate_with_failures,
+        ),
     )
 
 
