@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.figures.palette import GRID, INK, MUTED
 
@@ -23,6 +23,7 @@ WIDE_INCHES = 8.2
 NARROW_INCHES = 3.7
 EPSILON = 1e-6
 FEW_DECADES = 300
+NARROWEST = 4
 
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
@@ -83,26 +84,27 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     )
 
 
-def panel_grid(n_panels: int, *, narrow: bool, head: float) -> tuple[Figure, list[Axes]]:
+def panel_grid(n_panels: int, *, narrow: bool, title: float) -> tuple[Figure, list[Axes]]:
     """A figure with `n_panels` equal panels, filled row by row, with room for a key on top.
 
     Args:
         n_panels: At least 1.
         narrow: For a phone: two columns instead of four.
-        head: Inches above each row of panels, for their titles.
+        title: Inches that the title of a panel takes.
     """
     page = NARROW_INCHES if narrow else WIDE_INCHES
     n_columns = min(2 if narrow else 4, n_panels)
     n_rows = -(-n_panels // n_columns)
-    key, left, gap, foot, height = 0.25, 0.55, 0.18, 0.5, 1.45
+    key, left, gap, height, labels = 0.3, 0.62, 0.18, 1.45, 0.5
     # A lone panel takes half a wide page: a curve is not read better for being longer.
     width = (page - left - 0.05) / max(n_columns, 1 if narrow else 2) - gap
-    figure = Figure(figsize=(page, key + n_rows * (head + height) + foot))
+    row_height = title + height + labels
+    figure = Figure(figsize=(page, key + n_rows * row_height))
     axes = []
     for index in range(n_panels):
         row, column = divmod(index, n_columns)
         x = left + column * (width + gap)
-        axes.append(axes_at(figure, x, key + head + row * (head + height), width, height))
+        axes.append(axes_at(figure, x, key + row * row_height + title, width, height))
     return figure, axes
 
 
@@ -119,12 +121,19 @@ def is_lowest(ax: Axes, grid: list[Axes]) -> bool:
 
 
 def log_counts(axis: XAxis | YAxis, counts: Iterable[float]) -> None:
-    """A logarithmic axis of counts, wide enough for all and labelled 20k, 1M."""
+    """A logarithmic axis of counts, wide enough for all and labelled 20k, 50k, 1M."""
     present = [count for count in counts if count > 0]
-    axis.axes.set_xscale("log") if axis.axis_name == "x" else axis.axes.set_yscale("log")
+    if axis.axis_name == "x":
+        axis.axes.set_xscale("log")
+    else:
+        axis.axes.set_yscale("log")
     low, high = min(present) / 1.3, max(present) * 1.3
+    if high / low < NARROWEST:
+        low, high = low / 2, high * 2
     axis.set_view_interval(low, high, ignore=True)
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < FEW_DECADES else (1,)))
+    leading = (1, 2, 5) if high / low < FEW_DECADES else (1,)
+    ticks = [digit * 10**power for power in range(13) for digit in leading]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(_short_count))
 

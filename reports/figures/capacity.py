@@ -47,19 +47,19 @@ def capacity_figure(results: Document, *, narrow: bool) -> Figure:
     """Two panels and a key of every arm."""
     table = tables.capacity_table(results)
     key_columns = 1 if narrow else 3
-    key_room = 0.2 * -(-len(table) // key_columns) + 0.15
+    key_room = 0.2 * -(-len(table) // key_columns) + 0.2
     height = 2.3
     page = NARROW_INCHES if narrow else WIDE_INCHES
-    panels = (height + 0.6) * 2 if narrow else height + 0.6
+    panels = (height + 0.55) * 2 if narrow else height + 0.55
     figure = Figure(figsize=(page, 0.15 + panels + key_room))
     for index, (column, words) in enumerate(PANELS):
-        left = 0.55 if narrow else 0.55 + index * 4.0
-        top = 0.15 + (index * (height + 0.6) if narrow else 0)
-        ax = axes_at(figure, left, top, page - 0.65 if narrow else 3.55, height)
+        left = 0.68 if narrow else 0.68 + index * 3.95
+        top = 0.15 + (index * (height + 0.55) if narrow else 0)
+        ax = axes_at(figure, left, top, page - 0.78 if narrow else 3.4, height)
         draw_capacity(table.rename(columns={column: "count"}), ax)
         log_counts(ax.xaxis, table[column])
         ax.set_xlabel(words)
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=6))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         if narrow or index == 0:
             ax.set_ylabel(axis_label(results["endpoint"]["metric"]))
     _arm_key(figure, table, key_columns)

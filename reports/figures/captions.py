@@ -65,7 +65,8 @@ def _differences(results: Document) -> str:
     return (
         f"Differences: mean over {shown} pairs with the simultaneous interval"
         f" ({'; '.join(methods)}), wide enough that all {len(contrasts)} intervals hold together"
-        f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin."
+        f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin. An"
+        f" arrowhead: the interval goes on."
     )
 
 
@@ -100,7 +101,7 @@ def growth(results: Document) -> str:
     """The caption of the growth of the counts; names the arms that share a line."""
     table = tables.growth_table(results).drop_duplicates("label")
     groups = [arms for arms in table["arms"] if len(arms) > 1]
-    same = "".join(f" One line: {', '.join(arms)}." for arms in groups)
+    same = "".join(f" Sharing a line: {', '.join(arms)}." for arms in groups)
     return (
         "Counted, not measured: n = 1 network an arm and size, no seed and no interval. Both axes"
         f" are logarithmic, so a straight line is a power law.{same}"

@@ -78,8 +78,8 @@ def curves_figure(results: Document, measure: str, *, narrow: bool) -> Figure:
     control = tables.main_control(results)
     arms.sort(key=lambda arm: arm != control)
     titles = [wrapped(arm, 16 if narrow else 23) for arm in arms]
-    head = 0.6 if any("\n" in title for title in titles) else 0.46
-    figure, grid = panel_grid(len(arms), narrow=narrow, head=head)
+    height = 0.38 if any("\n" in title for title in titles) else 0.24
+    figure, grid = panel_grid(len(arms), narrow=narrow, title=height)
     for arm, title, ax in zip(arms, titles, grid, strict=True):
         draw_curves(table[table["arm"] == arm], ax)
         if control is not None and arm != control:
@@ -96,7 +96,7 @@ def _common_axes(grid: list[Axes], table: pd.DataFrame, label: str) -> None:
     for ax in grid:
         ax.set_ylim(low - room, high + room)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
         ax.set_xlabel("epoch" if is_lowest(ax, grid) else "")
         ax.set_ylabel(label if is_leftmost(ax, grid) else "")
         ax.tick_params(labelleft=is_leftmost(ax, grid))

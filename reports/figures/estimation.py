@@ -83,3 +83,16 @@ def draw_margin(margin: float, ax: Axes) -> None:
     if not math.isnan(margin):
         ax.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0.5)
     ax.axvline(0, color=INK, linewidth=1, zorder=1)
+
+
+def draw_cut_ends(table: pd.DataFrame, ax: Axes) -> None:
+    """An arrowhead at the edge of the axes for every interval that reaches beyond it."""
+    left, right = ax.get_xlim()
+    for record in records(table):
+        paint = VERDICTS[record["verdict"]].paint
+        for edge, marker, is_cut in (
+            (left, "<", record["low"] < left),
+            (right, ">", record["high"] > right),
+        ):
+            if is_cut:
+                ax.plot(edge, record["row"], marker, color=paint, markersize=7, clip_on=False)

@@ -19,7 +19,13 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.figures import tables
 from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at
-from reports.figures.estimation import draw_differences, draw_margin, draw_means, draw_values
+from reports.figures.estimation import (
+    draw_cut_ends,
+    draw_differences,
+    draw_margin,
+    draw_means,
+    draw_values,
+)
 from reports.figures.labels import shortened, signed, wrapped
 from reports.figures.palette import BAND, BLUE, GRID, INK, MUTED, PAPER, VERDICTS
 from reports.figures.tables import Document, Row
@@ -29,9 +35,11 @@ ROW = 0.52
 NARROW_ROW = 0.74
 HEAD = 0.3
 BETWEEN = 0.25
+# An interval so many times as wide as the middle one is cut.
+LONG = 8
 FOOT = 0.55
 # How far above its row's middle a name stands on a phone, and the room it takes, in rows.
-NAME_LIFT, NAME_ROOM = 0.46, 0.14
+NAME_LIFT, NAME_ROOM, NAME_STRIP = 0.44, 0.14, 0.18
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ def _narrow_differences(results: Document, panel: _Panel, ax: Axes) -> None:
     table = tables.difference_table(results).assign(row=range(len(panel.rows)))
     _differences_panel(results, panel, table, ax)
     for record, row in zip(tables.records(table), panel.rows, strict=True):
-        lift = record["row"] - NAME_LIFT + 0.02
+        lift = record["row"] - NAME_LIFT
         _text(ax, 0, lift, shortened(row.label, 22), "left center")
         paint = VERDICTS[record["verdict"]].paint
         _text(ax, 1, lift, _numbers(record), "right center", paint)
@@ -103,19 +111,23 @@ def _values_panel(results: Document, panel: _Panel, ax: Axes) -> None:
     draw_means(tables.mean_table(results), ax)
     _row_axis(ax, panel)
     ax.set_xlabel(axis_label(results["endpoint"]["metric"]))
-    keys = [
-        Line2D([], [], linestyle="", marker="o", color=BLUE, markersize=4.5),
-        Line2D([], [], color=INK, marker="D", markersize=4.5, linewidth=1.6),
-    ]
-    words = ["a seed", "mean, 95 % CI"]
+    _values_key(results, ax)
+
+
+def _values_key(results: Document, ax: Axes) -> None:
+    means = tables.mean_table(results)
+    keys = [Line2D([], [], linestyle="", marker="o", color=BLUE, markersize=4.5)]
+    words = ["a seed"]
     if results["contrasts"]:
-        keys.insert(
-            1,
+        keys.append(
             Line2D(
                 [], [], color=MUTED, marker="o", markersize=4, markerfacecolor=PAPER, linewidth=0.7
-            ),
+            )
         )
-        words.insert(1, "its control")
+        words.append("its control")
+    if not means.empty:
+        keys.append(Line2D([], [], color=INK, marker="D", markersize=4.5, linewidth=1.6))
+        words.append("mean, 95 % CI" if means["low"].notna().any() else "mean")
     _key(ax, keys, words)
 
 
@@ -124,10 +136,28 @@ def _differences_panel(results: Document, panel: _Panel, table: pd.DataFrame, ax
     margin = tables.margin_shown(results)
     draw_margin(margin, ax)
     _row_axis(ax, panel)
+    _cut_long_intervals(table, ax)
     unit = difference_unit(results["endpoint"]["metric"])
     ax.set_xlabel(f"difference ({unit}), right is better")
     if not math.isnan(margin):
         _key(ax, [Patch(color=BAND)], [f"within the margin, ±{margin:.4g} {unit}"])
+
+
+def _cut_long_intervals(table: pd.DataFrame, ax: Axes) -> None:
+    """Keep one collapsed run from pressing every other contrast into a dot.
+
+    Every estimate stays in view; an interval many times as wide as the middle one is cut, shown by
+    an arrowhead, and its ends stand beside it as numbers.
+    """
+    width = table["high"] - table["low"]
+    usual = table[~(width > LONG * width.median())]
+    ends = [*usual["low"].dropna(), *usual["high"].dropna(), *table["estimate"].dropna()]
+    if len(usual) == len(table) or not ends:
+        return
+    low, high = min(ends), max(ends)
+    room = 0.08 * (high - low)
+    ax.set_xlim(low - room, high + room)
+    draw_cut_ends(table, ax)
 
 
 def _key(ax: Axes, keys: list[Line2D] | list[Patch], words: list[str]) -> None:
@@ -153,8 +183,13 @@ def _row_axis(ax: Axes, panel: _Panel) -> None:
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     ax.grid(visible=True, axis="x")
-    for row in range(1, n_rows):
-        ax.axhline(row - 0.5 - panel.room_above / 2, color=GRID, linewidth=0.7, zorder=0.6)
+    for row in range(n_rows):
+        top = row - 0.5 - panel.room_above / 2
+        if panel.room_above:
+            # A clean strip for the name, over the grid and the band and under the marks.
+            ax.axhspan(top, row - 0.5 + NAME_STRIP, color=PAPER, linewidth=0, zorder=1.2)
+        if row:
+            ax.axhline(top, color=GRID, linewidth=0.7, zorder=1.3)
 
 
 def _name_beside(position: int, row: Row, ax: Axes) -> None:
@@ -194,5 +229,4 @@ def _text(ax: Axes, x: float, y: float, text: str, align: str, colour: str = INK
         color=colour,
         fontsize=8.5,
         linespacing=1.15,
-        bbox={"facecolor": PAPER, "linewidth": 0, "pad": 0.8},
     )

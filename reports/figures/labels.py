@@ -9,6 +9,7 @@ import math
 import textwrap
 
 ELLIPSIS = "…"
+LINES = 2
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -25,20 +26,19 @@ def shortened(name: str, width: int) -> str:
     return name[:head] + ELLIPSIS + name[len(name) - (width - 1 - head) :]
 
 
-def wrapped(name: str, width: int, lines: int = 2) -> str:
-    r"""`name` on at most `lines` lines of `width` characters, broken after commas where it can be.
+def wrapped(name: str, width: int) -> str:
+    r"""`name` on one or two lines of `width` characters, after a comma where it can be.
+
+    A name that does not fit loses its middle.
 
     Example:
         >>> wrapped("activation=relu,pooling=avg", 18)
         'activation=relu,\npooling=avg'
     """
-    pieces = textwrap.wrap(
-        name.replace(",", ", "),
-        width,
-        break_on_hyphens=False,
-        max_lines=lines,
-        placeholder=ELLIPSIS,
-    )
+    pieces = textwrap.wrap(name.replace(",", ", "), width, break_on_hyphens=False)
+    if len(pieces) > LINES:
+        short = shortened(name, LINES * width)
+        pieces = [short[:width], short[width:]]
     return "\n".join(piece.replace(", ", ",") for piece in pieces)
 
 

@@ -106,12 +106,12 @@ def _values_of_control(results: Document, row: Row) -> Mapping[str, float]:
 
 
 def mean_table(results: Document) -> pd.DataFrame:
-    """Every arm's mean and interval: row, mean, low, high (NaN where there is no interval)."""
+    """Means of two values and more: row, mean, low, high (NaN where there is no interval)."""
     unit = unit_of(results["endpoint"]["metric"])
     records = [
         (position, unit.shown(row.arm["mean"]), *_bounds(unit, row.arm["ci"]))
         for position, row in enumerate(estimation_rows(results))
-        if row.arm
+        if row.arm and len(row.arm["values"]) > 1
     ]
     return pd.DataFrame(records, columns=["row", "mean", "low", "high"])
 

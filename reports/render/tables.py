@@ -65,7 +65,7 @@ def verdict_table(results: Document) -> Table:
         Head("win probability"),
         Head("pairs"),
         Head(f"minimum detectable ({of})"),
-        Head("flags", is_number=False),
+        Head("notes", is_number=False),
     )
     families = {contrast["family"] for contrast in results["contrasts"]}
     rows = tuple(
@@ -79,10 +79,6 @@ def verdict_table(results: Document) -> Table:
 def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple[Cell, ...]:
     mark = VERDICTS[contrast["verdict"]]
     family = f" ({contrast['family']})" if names_family else ""
-    missing = contrast["missing_pairs"]
-    pairs = str(contrast["n_pairs"]) + (
-        f" (without seed {', '.join(map(str, missing))})" if missing else ""
-    )
     detectable = contrast["minimum_detectable"]
     return (
         _words(contrast["name"] + family),
@@ -94,10 +90,17 @@ def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple
         ),
         Cell(numbers.p_value(contrast["p_adjusted"]), contrast["p_adjusted"]),
         Cell(_win_probability(contrast), contrast["win_probability"]),
-        Cell(pairs, contrast["n_pairs"]),
+        Cell(str(contrast["n_pairs"]), contrast["n_pairs"]),
         Cell(numbers.value(detectable, unit), detectable),
-        _words("; ".join(flag.replace("_", " ") for flag in contrast["flags"])),
+        _words(_notes(contrast)),
     )
+
+
+def _notes(contrast: Document) -> str:
+    notes = [flag.replace("_", " ") for flag in contrast["flags"]]
+    if contrast["missing_pairs"]:
+        notes.append(f"without seed {written(contrast['missing_pairs'])}")
+    return ", ".join(notes)
 
 
 def _win_probability(contrast: Document) -> str:
@@ -185,6 +188,9 @@ def _cost_row(arm: Document, results_arm: Document | None) -> tuple[Cell, ...]:
     )
 
 
+PROBES = {"shift": "Moved images: accuracy, and consistency, the share whose predicted class stays"}
+
+
 def probe_tables(results: Document) -> list[Table]:
     """A table a probe on trained weights: arms down, what it measured across."""
     return [
@@ -201,13 +207,20 @@ def _probe_table(name: str, records: Sequence[Document]) -> Table:
     for arm in dict.fromkeys(arm for arm, _ in found):
         cells = [_probe_cell(found.get((arm, metric)), metric) for metric in metrics]
         rows.append((_words(arm), *cells))
-    heads = (Head("arm", is_number=False), *(Head(_metric_head(metric)) for metric in metrics))
-    return Table(f"Probe {spoken(name)}: mean and 95 % CI over seeds.", heads, tuple(rows))
+    heads = (
+        Head("arm", is_number=False),
+        *(Head(_metric_head(name, metric)) for metric in metrics),
+    )
+    return Table(f"{PROBES.get(name, spoken(name))}: mean and 95 % CI.", heads, tuple(rows))
 
 
-def _metric_head(metric: str) -> str:
+def _metric_head(probe: str, metric: str) -> str:
     unit = unit_of(metric).of_values
-    return f"{spoken(metric)} ({unit})" if unit else spoken(metric)
+    words = spoken(metric)
+    if probe == "shift":
+        measure, _, pixels = metric.partition("_")
+        words = f"{measure}, {pixels} px"
+    return f"{words} ({unit})" if unit else words
 
 
 def _probe_cell(record: Document | None, metric: str) -> Cell:

@@ -25,7 +25,7 @@ def test_axes_are_placed_in_inches_from_the_upper_left():
 
 
 def test_a_grid_knows_its_outer_panels():
-    _, grid = panel_grid(7, narrow=False, head=0.5)
+    _, grid = panel_grid(7, narrow=False, title=0.3)
     assert [is_leftmost(ax, grid) for ax in grid] == [i in (0, 4) for i in range(7)]
     assert [is_lowest(ax, grid) for ax in grid] == [i >= 3 for i in range(7)]
 
@@ -33,7 +33,7 @@ def test_a_grid_knows_its_outer_panels():
 @pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("n_panels", [1, 2, 5, 20])
 def test_panels_stay_on_the_page_and_apart(n_panels, narrow):
-    _, grid = panel_grid(n_panels, narrow=narrow, head=0.5)
+    _, grid = panel_grid(n_panels, narrow=narrow, title=0.3)
     boxes = [ax.get_position() for ax in grid]
     assert len(boxes) == n_panels
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
@@ -41,7 +41,8 @@ def test_panels_stay_on_the_page_and_apart(n_panels, narrow):
 
 
 @pytest.mark.parametrize(
-    ("counts", "label"), [([61706, 36358], "50k"), ([2e6, 9e6], "5M"), ([800, 900], "1k")]
+    ("counts", "label"),
+    [([61706, 36358], "50k"), ([2e6, 9e6], "5M"), ([800, 900], "1k"), ([61706], "50k")],
 )
 def test_counts_are_labelled_short(counts, label):
     ax = Figure().add_subplot()

@@ -10,6 +10,7 @@ from reports.figures.estimation import (
     CONTROL_LANE,
     MEAN_LANE,
     SEED_LANE,
+    draw_cut_ends,
     draw_differences,
     draw_margin,
     draw_means,
@@ -94,3 +95,16 @@ def test_without_a_margin_only_the_zero_line_is_drawn(ax):
 def test_an_empty_table_draws_nothing(ax):
     draw_values(pd.DataFrame(columns=["row", "seed", "value", "control"], dtype=float), ax)
     assert not ax.lines
+
+
+def test_an_interval_that_leaves_the_axes_ends_in_an_arrowhead(ax):
+    table = pd.DataFrame({"row": [0, 1], "low": [-9, -1], "high": [1, 1]})
+    ax.set_xlim(-2, 2)
+    draw_cut_ends(table.assign(verdict="undecided"), ax)
+    (arrow,) = ax.lines
+    assert (arrow.get_marker(), *arrow.get_xdata(), *arrow.get_ydata()) == ("<", -2, 0)
+
+
+def test_the_mean_of_one_seed_is_not_drawn_again(one_seed, ax):
+    draw_means(tables.mean_table(one_seed), ax)
+    assert len(ax.collections[1].get_offsets()) == 0

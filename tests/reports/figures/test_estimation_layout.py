@@ -59,3 +59,14 @@ def test_texts_of_twenty_long_names_do_not_overlap(twenty_arms, narrow):
         if one.overlaps(other)
     ]
     assert overlapping == []
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_one_huge_interval_does_not_squash_the_others(results, narrow):
+    results["contrasts"][1] |= {"estimate": -0.16, "ci_adjusted": [-0.9, 0.6]}
+    with house_style():
+        figure = estimation_figure(results, narrow=narrow)
+    low, high = figure.axes[1].get_xlim()
+    assert -19 < low < -16
+    assert 2 < high < 6
+    assert "\N{MINUS SIGN}16.00 [\N{MINUS SIGN}90.00, +60.00]" in texts(figure)

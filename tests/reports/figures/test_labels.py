@@ -16,7 +16,13 @@ def test_a_long_name_keeps_both_ends():
 
 def test_names_break_after_commas_and_stay_within_their_lines():
     assert wrapped("activation=relu,pooling=avg", 18) == "activation=relu,\npooling=avg"
-    assert len(wrapped("a" * 200, 10).splitlines()) == 2
+
+
+def test_a_name_of_too_many_lines_keeps_the_end_that_tells_it_apart():
+    lines = wrapped("activation=relu,pooling=avg,channels=12x32,hidden=17", 20).splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith("hidden=17")
+    assert max(map(len, lines)) <= 20
 
 
 @pytest.mark.parametrize(
