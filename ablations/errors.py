@@ -37,6 +37,10 @@ class SpecError(AblationsError, ValueError):
         plural = "" if len(self.problems) == 1 else "s"
         super().__init__(f"{where}: {len(self.problems)} problem{plural}\n{lines}")
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[str, tuple[str, ...]]]:
+        # The default would call __init__ with the message alone when a worker sends it home.
+        return type(self), (self.where, self.problems)
+
 
 class DataError(AblationsError, ValueError):
     """A data set cannot be found, fetched, verified or used as asked."""
