@@ -15,12 +15,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Comparison = Literal["shared", "tuned"]
@@ -34,6 +35,13 @@ SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "con
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, raw: Any, info: ValidationInfo) -> Any:
+        if isinstance(raw, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError(f"must not be true or false, got {raw!r}")
+        return raw
 
 
 class Recipe(_Frozen):
