@@ -80,19 +80,31 @@ def override(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]
         path, equals, value = text.partition("=")
         if not equals or not path:
             raise SpecError("--set", [f"must read path.to.key=value, got {text!r}"])
-        target = changed
-        *parents, last = path.split(".")
-        for parent in parents:
-            inner = target.get(parent)
-            if inner is not None and not isinstance(inner, dict):
-                inner = {"name" if parent == "dataset" else "variant": inner}
-            target[parent] = dict(inner or {})
-            target = target[parent]
         try:
-            target[last] = yaml.safe_load(value)
+            _put(changed, path, yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise SpecError("--set", [f"{path}: {value!r} is not YAML"]) from error
     return changed
+
+
+_SHORTHAND = {"dataset": "name", "control": "variant"}
+
+
+def _put(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Set one key of `raw`; mappings on the way are copied or made, shorthands written out."""
+    # A factor's own name has dots: `factors.recipe.learning_rate` is two keys.
+    *parents, last = path.split(".", maxsplit=1 if path.startswith("factors.") else -1)
+    target = raw
+    for parent in parents:
+        inner = target.get(parent)
+        if isinstance(inner, str) and parent in _SHORTHAND:
+            inner = {_SHORTHAND[parent]: inner}
+        if not isinstance(inner, dict | None):
+            problem = f"{path}: {parent!r} is no mapping, got {inner!r}; set {parent!r} as a whole"
+            raise SpecError("--set", [problem])
+        target[parent] = dict(inner or {})
+        target = target[parent]
+    target[last] = value
 
 
 def parse_study(raw: Mapping[str, Any], where: str = "study") -> StudySpec:
@@ -117,13 +129,13 @@ def _validated(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[str]]:
         problems = [_sentence(dict(item)) for item in error.errors()]
         rest = _without(raw, [item["loc"] for item in error.errors()])
     try:
-        return StudySpec.model_validate(rest), problems
+        return StudySpec.model_validate(_with_stand_ins(rest)), problems
     except ValidationError:
         return None, problems
 
 
 def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:
-    """A copy of `raw` less what is at fault: an entry of a top-level mapping or list, or the key."""
+    """A copy of `raw` less what is at fault: an entry of a mapping or list, or the whole key."""
     bad: dict[str, set[int | str]] = {str(place[0]): set() for place in locations if place}
     for place in locations:
         bad[str(place[0])].add(place[1] if len(place) > 1 else "")
@@ -134,8 +146,22 @@ def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]])
         elif isinstance(value, dict) and "" not in bad[key]:
             rest[key] = {inner: item for inner, item in value.items() if inner not in bad[key]}
         elif isinstance(value, list) and "" not in bad[key]:
-            rest[key] = [item for number, item in enumerate(value) if number not in bad[key]]
+            rest[key] = [
+                item if number not in bad[key] else _stand_in(key, number)
+                for number, item in enumerate(value)
+                if number not in bad[key] or key == "arms"
+            ]
     return rest
+
+
+def _stand_in(key: str, number: int) -> dict[str, str]:
+    """A sound arm in the place of one at fault, so that those after it keep their numbers."""
+    return {"name": f"{key}.{number}", "variant": card.names()[0]}
+
+
+def _with_stand_ins(rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Sound values for required keys that are at fault, so that the others are still checked."""
+    return {"study": "-", **rest, "endpoint": {"margin": 1.0, **rest.get("endpoint", {})}}
 
 
 _KINDS = {
@@ -157,6 +183,10 @@ _KINDS = {
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "model_type": "must be a mapping",
+    "too_long": "must have at most {max_length} entries",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "literal_error": "must be one of {expected}",
 }
 
@@ -275,7 +305,9 @@ def _part_problems(path: str, base: Recipe | DataSpec, changes: Mapping[str, Any
                 {**item, "loc": ("recipe" if isinstance(base, Recipe) else "dataset", *item["loc"])}
             )
             problems.append(
-                f"{path}.{text.partition('.')[2]}" if item["loc"] else f"{path}: {item['msg']}"
+                f"{path}.{text.partition('.')[2]}"
+                if item["loc"]
+                else f"{path}: {text.partition(': ')[2]}"
             )
         return problems
     return []
