@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ablations.designs import DESIGNS, Cell, cell_name
 from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
@@ -137,6 +137,9 @@ class ArmBuilder:
             self.made[name] = make(name, source)
         except card.VariantError as error:
             self.problems += [f"arm {name!r}: {line}" for line in str(error).splitlines()]
+        except ValidationError as error:  # keys that are right alone and clash in this cell
+            told = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
+            self.problems += [f"arm {name!r}: {text}" for text in told]
 
     def _own_level(self, factor: str) -> Any:
         group, dot, key = factor.partition(".")
@@ -172,7 +175,9 @@ class ArmBuilder:
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
         found = card.find(arm.variant)
         levels: dict[str, Any] = dict(found.resolve(arm.levels))
-        matched_to = arm.matched_to or ("control" if found.matched_to else None)
+        matched_to = arm.matched_to
+        if found.matched_to and "hidden" not in arm.levels:
+            matched_to = matched_to or "control"
         if matched_to:
             if matched_to not in self.made:
                 raise card.VariantError(
@@ -210,9 +215,7 @@ class ArmBuilder:
     ) -> Arm:
         whole_recipe = changed(self.spec.recipe, recipe)
         whole_dataset = changed(self.spec.dataset, dataset)
-        self.problems += [
-            f"arm {name!r}: dataset.{text}" for text in self.data.check(whole_dataset)
-        ]
+        self.problems += [f"arm {name!r}: {text}" for text in self.data.check(whole_dataset)]
         shape = self._input_shape(dataset)
         counts = self.networks.count(variant, levels, shape, self.data.n_classes)
         self.counts[name] = counts
