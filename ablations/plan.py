@@ -112,7 +112,7 @@ def make_plan(spec: StudySpec, data: DataFacts, networks: Networks) -> Plan:
     """Work a study out into arms and runs.
 
     Raises:
-        SpecError: Every arm that cannot be built, fed or told from another; every level given twice.
+        SpecError: Every arm that cannot be built, fed or told from another.
     """
     builder = ArmBuilder(spec, data, networks)
     arms = builder.all_arms()
@@ -133,11 +133,10 @@ def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
     key: dict[str, Any] = {**arm.identity, "seed": seed}
     if spec.root_seed:
         key["root_seed"] = spec.root_seed
-    # The recorded curve is part of what a run did: one that read the test images every epoch must
-    # never stand in for one that did not, nor the reverse.
-    usual = "validation" if arm.dataset.validation else "train"
-    if spec.curve_split != usual:
-        key["curves"] = spec.curve_split
+    # A run that read the test images every epoch must never stand in for one that did not, nor the
+    # reverse. The other curves are recorded whenever there is a split, and change nothing.
+    if spec.curve_split == "test":
+        key["curves"] = "test"
     return RunSpec(
         run_key=digest(key),
         arm=arm.name,
