@@ -182,8 +182,8 @@ def train(
 ) -> Trained:
     """Train one run from its initial weights to the end of its recipe.
 
-    Stops at the end of the first epoch whose loss is not finite. `on_epoch` is called after every
-    finished epoch.
+    Stops at the end of the first epoch with a loss that is not finite. `on_epoch` is called after
+    every finished epoch.
     """
     trained = Trained(initial_model(run, device))
     loss = loss_function(run.recipe)
@@ -192,11 +192,11 @@ def train(
         for number in range(1, run.recipe.epochs + 1):
             started = time.perf_counter()
             metrics = _train_epoch(stepper, run, data, number)
-            if not math.isfinite(metrics["train/loss"]):
-                trained.diverged_epoch = number
-                break
             seconds = time.perf_counter() - started
             metrics |= _epoch_evaluation(trained.model, run, data, loss)
+            if not all(map(math.isfinite, metrics.values())):
+                trained.diverged_epoch = number
+                break
             trained.epochs.append(Epoch(number, metrics, len(data.train), seconds))
             on_epoch(trained.epochs[-1])
     return trained
