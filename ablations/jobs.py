@@ -94,10 +94,9 @@ class Worker:
                 model = _restored(job.run, job.weights, device)
                 return Outcome(job, None, _measured(job, model, data))
             return _trained(job, data, device, on_epoch)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            return self.failed(job, RunState.OOM, started, error=error)
         except Exception as error:
-            return self.failed(job, RunState.FAILED, started, error=error)
+            state = RunState.OOM if _is_out_of_memory(error) else RunState.FAILED
+            return self.failed(job, state, started, error=error)
 
     def failed(
         self,
@@ -121,6 +120,12 @@ class Worker:
 def environment_of(run: RunSpec, device: torch.device) -> Environment:
     """Where a run with this recipe is trained on this device."""
     return devices.environment(device, run.recipe.precision)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # On the CPU torch says so in words only.
+    refused = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return refused or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 def now_ms() -> int:
