@@ -48,7 +48,7 @@ def prepare_process(device: torch.device) -> None:
         torch.set_num_threads(WORKER_THREADS)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Filling fresh memory with NaN finds reads of it, which our step has none of, and costs time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (untyped)
 
 
 def environment(device: torch.device, precision: str = "float32") -> Environment:

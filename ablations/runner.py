@@ -130,7 +130,7 @@ class Prepared:
             if key not in datasets:
                 datasets[key] = data.prepare(self.raw, job.run.dataset)
                 for tensor in _tensors(datasets[key]):
-                    tensor.share_memory_()
+                    tensor.share_memory_()  # type: ignore[no-untyped-call]
         plugins = tuple(str(self.options.plugin_dir / name) for name in self.spec.plugins)
         return Worker(datasets, str(self.device), plugins)
 

@@ -39,7 +39,6 @@ class StudyTables:
         curves: A row a run and epoch.
         examples: Whether each test image was classified rightly, by run key.
         records: The record of every run in `runs`, by run key.
-        deviations: What changed after verdicts had been shown.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
     """
@@ -50,7 +49,6 @@ class StudyTables:
     curves: pd.DataFrame
     examples: Mapping[str, Correct]
     records: Mapping[str, RunRecord]
-    deviations: tuple[str, ...]
     parent_run_id: str
     experiment_id: str
 
@@ -105,7 +103,6 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
         curves=_curve_table(plan_json, records),
         examples=examples,
         records=records,
-        deviations=tuple(history.deviations(past, plan_json)),
         parent_run_id=parent,
         experiment_id=experiment,
     )
@@ -143,7 +140,8 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
         arms=arms,
         design=plan_json["design"],
         digest=plan_json["digest"],
-        history=tuple({"digest": item["digest"], "seeds": item["seeds"]} for item in past),
+        history=tuple({"digest": item["digest"], "seeds": item["seeds"]} for item in past[:-1]),
+        deviations=tuple(history.deviations(past, plan_json)),
         shown={name: tuple(seeds) for name, seeds in history.shown_seeds(past, plan_json).items()},
     )
 

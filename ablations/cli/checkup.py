@@ -58,7 +58,7 @@ def _store(uri: str, *, is_driven: bool) -> Iterator[Finding]:
             yield Finding(
                 "artifacts",
                 is_ok=False,
-                text=f"study {study!r}: its artifacts belong in {place}, which is gone; move them back",
+                text=f"study {study!r}: {place} is gone, where its artifacts were; move it back",
             )
         if not lost:
             yield Finding(

@@ -26,9 +26,7 @@ def variants() -> list[dict[str, Any]]:
 
 
 def _variant(found: card.Card) -> dict[str, Any]:
-    levels = found.resolve({})
-    if found.matched_to:
-        levels = _matched(found, levels, found.native_input, found.n_classes)
+    levels = measure.resolve(found.name, {}, found.native_input, found.n_classes)
     counts = measure.count(found.name, levels, found.native_input, found.n_classes)
     return {
         "name": found.name,
@@ -41,20 +39,11 @@ def _variant(found: card.Card) -> dict[str, Any]:
     }
 
 
-def _matched(
-    found: card.Card, levels: Mapping[str, Any], input_shape: tuple[int, int, int], n_classes: int
-) -> dict[str, Any]:
-    """Levels of a matched variant outside a study: sized to the variant its card names."""
-    other = card.find(found.matched_to or "")
-    target = measure.count(other.name, other.resolve({}), input_shape, n_classes)
-    return dict(measure.match(found.name, levels, input_shape, n_classes, target))
-
-
 def show_variants(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """The variants as a table."""
     table = Table("variant", "family", "differs from its family in", box=None, header_style="bold")
-    for name in ("parameters", "multiply-adds"):
-        table.add_column(name, justify="right")
+    for name in ("parameters", "MACs"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("input")
     for row in rows:
         found = card.find(row["name"])
@@ -78,10 +67,7 @@ def describe(variant: str, input_text: str | None, n_classes: int | None) -> dic
     found = card.find(variant)
     shape = _shape(input_text) if input_text else found.native_input
     classes = n_classes or found.n_classes
-    levels = found.resolve({})
-    if found.matched_to:
-        levels = _matched(found, levels, shape, classes)
-    return measure.describe(variant, levels, shape, classes)
+    return measure.describe(variant, {}, shape, classes)
 
 
 def _shape(text: str) -> tuple[int, int, int]:
@@ -98,9 +84,9 @@ def show_description(facts: Mapping[str, Any], console: Console) -> None:
     levels = ", ".join(f"{name}={level_text(value)}" for name, value in facts["levels"].items())
     console.print(f"input {level_text(facts['input'])}, {facts['n_classes']} classes; {levels}")
     table = Table("layer", "kind", "output", box=None, header_style="bold")
-    for name in ("parameters", "", "multiply-adds", "", "links"):
-        table.add_column(name, justify="right")
-    table.add_column("sees")
+    for name in ("parameters", "", "MACs", "", "links"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("sees", no_wrap=True)
     for layer in facts["layers"]:
         seen = layer["receptive_field"]
         table.add_row(
@@ -156,11 +142,11 @@ def show_plan(plan: Plan, states: Mapping[str, str], console: Console) -> None:
     spec = plan.spec
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
-        f"{spec.dataset.name}, design {spec.design}, {len(plan.arms)} arms x {len(spec.seeds)} seeds"
-        f" = {len(plan.runs)} runs; endpoint {spec.endpoint.metric}, margin {spec.endpoint.margin}",
+        f"{spec.dataset.name}, design {spec.design}: {len(plan.arms)} arms x {len(spec.seeds)} "
+        f"seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
-    table = _states_table(plan, states, "changes", "parameters", "multiply-adds")
+    table = _states_table(plan, states, "changes", "parameters", "MACs")
     console.print(table)
 
 
@@ -182,7 +168,7 @@ def _states_table(plan: Plan, states: Mapping[str, str], *facts: str) -> Table:
         cells = {
             "changes": escape(changes) or "-",
             "parameters": f"{arm.n_parameters:,}",
-            "multiply-adds": f"{arm.n_macs:,}",
+            "MACs": f"{arm.n_macs:,}",
         }
         text = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
         table.add_row(escape(arm.name), *(cells[name] for name in facts), text)

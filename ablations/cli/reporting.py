@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
@@ -18,6 +19,7 @@ from reports.collect import StudyTables, collect_study
 from reports.costs import costs
 from reports.provenance import provenance
 from reports.render import FORMATS, markdown, write_report
+from reports.sentences import is_fraction
 
 FOLDER = Path("ablation-reports")
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue"}
@@ -86,19 +88,44 @@ def _say(
     console.print()
     if results["question"]:
         console.print(f"[bold]{escape(results['question'])}[/bold]")
+    if not results["final"]:
+        console.print(
+            "[yellow]not final: planned runs are missing, so there are no verdicts[/yellow]"
+        )
+    if results["contrasts"]:
+        console.print(_contrast_table(results))
+    for note in results["refusals"]:
+        console.print(f"[yellow]refused[/yellow]  {escape(note['text'])}", highlight=False)
+    n_notes = len(results["warnings"])
+    if n_notes:
+        console.print(f"{n_notes} notes on how far this carries are in the report", highlight=False)
+    page = next((path for path in written if path.suffix == ".html"), folder)
+    where = f"#/experiments/{tables.experiment_id}/runs?workflowType=machine_learning"
+    for name, text in (
+        ("report", str(page)),
+        ("MLflow UI", f"ablations ui, then http://127.0.0.1:5000/{where}"),
+    ):
+        console.print(f"{name:<10} {escape(text)}", soft_wrap=True, highlight=False)
+
+
+def _contrast_table(results: Mapping[str, Any]) -> Table:
+    metric = results["endpoint"]["metric"]
+    factor, unit = (100, "points") if is_fraction(metric) else (1, "")
+    table = Table("verdict", f"{metric}, minus {results['contrasts'][0]['control']}", box=None)
+    for name in (f"difference {unit}".strip(), "simultaneous interval", "pairs"):
+        table.add_column(name, justify="right", no_wrap=True)
     for item in results["contrasts"]:
         verdict = item["verdict"] or "no verdict"
         colour = COLOURS.get(verdict.partition("-")[0], "yellow")
-        console.print(
-            f"  [{colour}]{verdict:>10}[/{colour}]  {escape(item['sentence'])}", highlight=False
+        table.add_row(
+            f"[{colour}]{verdict}[/{colour}]",
+            escape(item["arm"]),
+            _signed(item["estimate"], factor),
+            " to ".join(_signed(bound, factor) for bound in item["ci_adjusted"] or ()),
+            str(item["n_pairs"]),
         )
-    for note in (*results["warnings"], *results["refusals"]):
-        console.print(f"  [yellow]note[/yellow]  {escape(note['text'])}", highlight=False)
-    page = next((path for path in written if path.suffix == ".html"), folder)
-    console.print(f"\nreport     {page}", soft_wrap=True, highlight=False)
-    console.print(
-        "MLflow UI  ablations ui, then "
-        f"http://127.0.0.1:5000/#/experiments/{tables.experiment_id}/runs?workflowType=machine_learning",
-        soft_wrap=True,
-        highlight=False,
-    )
+    return table
+
+
+def _signed(number: float | None, factor: int) -> str:
+    return "-" if number is None else f"{number * factor:+.2f}" if factor > 1 else f"{number:+.4g}"

@@ -117,8 +117,8 @@ class Tracker:
         text = self.store.read_file(stored.run_id, record.RECORD_FILE)
         if text is None:
             raise StoreError(
-                f"tracking store {self.store.uri}: run {stored.run_id} of study {stored.study!r} has "
-                f"lost its {record.RECORD_FILE}; --fresh trains it again"
+                f"tracking store {self.store.uri}: run {stored.run_id} of study {stored.study!r} "
+                f"has lost its {record.RECORD_FILE}; --fresh trains it again"
             )
         held = replace(RunRecord.from_json(text.decode()), arm=arm, reused_from=stored.run_id)
         names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
