@@ -39,7 +39,7 @@ BETWEEN = 0.25
 LONG = 8
 FOOT = 0.55
 # How far above its row's middle a name stands on a phone, and the room it takes, in rows.
-NAME_LIFT, NAME_ROOM, NAME_STRIP = 0.44, 0.14, 0.18
+NAME_LIFT, NAME_ROOM, NAME_STRIP = 0.425, 0.14, 0.22
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _row_axis(ax: Axes, panel: _Panel) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     ax.grid(visible=True, axis="x")
     for row in range(n_rows):
-        top = row - 0.5 - panel.room_above / 2
+        top = row - 0.5 - panel.room_above / (2 if row else 1)
         if panel.room_above:
             # A clean strip for the name, over the grid and the band and under the marks.
             ax.axhspan(top, row - 0.5 + NAME_STRIP, color=PAPER, linewidth=0, zorder=1.2)

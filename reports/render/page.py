@@ -19,7 +19,7 @@ from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
 from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import tables
-from reports.render.words import CLAIMS, WRITTEN, flag_text, method_notes
+from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["flag"] = flag_text
+    environment.filters |= {"flag": flag_text, "claim_sentence": claim_sentence}
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     template = environment.get_template("report.html")
     return template.render(

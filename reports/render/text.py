@@ -15,7 +15,7 @@ from typing import Any
 from reports.figures.palette import VERDICTS
 from reports.render import tables
 from reports.render.tables import Table
-from reports.render.words import CLAIMS, flag_text, method_notes
+from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
 
@@ -41,8 +41,8 @@ def markdown(results: Document, costs: Document) -> str:
     if not results["final"]:
         parts.append("**Not final.** Runs are missing, and no verdict is given.")
     parts += [f"**Refused** ({m['code']}). {_escaped(m['text'])}" for m in results["refusals"]]
-    parts += [_finding(contrast) for contrast in results["contrasts"]]
-    parts += [_claim(claim) for claim in results["claims"]]
+    parts.append("\n".join(map(_finding, results["contrasts"])))
+    parts.append("\n".join(map(_claim, results["claims"])))
     parts += [f"Note ({m['code']}). {_escaped(m['text'])}" for m in results["warnings"]]
     if results["contrasts"]:
         parts += ["## Verdicts", _table(tables.verdict_table(results))]
@@ -62,7 +62,7 @@ def _finding(contrast: Document) -> str:
 
 def _claim(claim: Document) -> str:
     word = CLAIMS[claim["verdict"]].word
-    return f"- Claim *{_escaped(claim['text'])}*: **{word}**. {_escaped(claim['sentence'])}"
+    return f"- Claim *{_escaped(claim['text'])}*: **{word}**. {_escaped(claim_sentence(claim))}"
 
 
 def _table(table: Table) -> str:

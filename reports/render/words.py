@@ -51,6 +51,11 @@ def flag_text(flag: str) -> str:
     return f"{name}: {FLAGS[flag]}" if flag in FLAGS else name
 
 
+def claim_sentence(claim: Document) -> str:
+    """What became of a claim, without the verdict that its badge already shows."""
+    return str(claim["sentence"]).removeprefix(f"{claim['verdict']}: ")
+
+
 def method_notes(results: Document) -> list[tuple[str, str]]:
     """How every number was computed: pairs of a heading and a sentence a student understands."""
     endpoint = results["endpoint"]

@@ -7,12 +7,20 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from reports.figures import pictures
+
 EXAMPLE = json.loads(Path(__file__).with_name("example_results.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def results():
     return copy.deepcopy(EXAMPLE)
+
+
+@pytest.fixture(scope="session")
+def gallery():
+    """Every figure of the example, drawn once."""
+    return pictures(EXAMPLE)
 
 
 @pytest.fixture

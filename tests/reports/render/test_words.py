@@ -1,6 +1,6 @@
 import pytest
 
-from reports.render.words import CLAIMS, FLAGS, flag_text, method_notes
+from reports.render.words import CLAIMS, FLAGS, claim_sentence, flag_text, method_notes
 
 
 @pytest.mark.parametrize("flag", sorted(FLAGS))
@@ -39,3 +39,9 @@ def test_a_study_without_a_margin_explains_none(results):
 def test_a_minimised_endpoint_says_that_lower_is_better(results):
     results["endpoint"] |= {"metric": "test/loss", "direction": "minimize"}
     assert "test loss, lower is better" in dict(method_notes(results))["Endpoint"]
+
+
+def test_a_claims_sentence_does_not_repeat_its_badge():
+    claim = {"verdict": "supported", "sentence": "supported: it is so"}
+    assert claim_sentence(claim) == "it is so"
+    assert claim_sentence(claim | {"verdict": None}) == "supported: it is so"
