@@ -57,6 +57,7 @@ class Outbox:
             "run_key": entry.run_key,
             "env_key": entry.env_key,
             "attempt": entry.attempt,
+            "is_trained": entry.record is not None,
             "measurements": [asdict(item) for item in entry.measurements],
         }
         (staging / ENTRY_FILE).write_text(json.dumps(plain, indent=1), encoding="utf-8")
@@ -68,8 +69,8 @@ class Outbox:
 
     def _free_name(self, entry: Entry) -> Path:
         stem = f"{entry.run_key[:16]}-{entry.attempt}"
-        taken = len(list(self.folder.glob(f"{stem}-*")))
-        return self.folder / f"{stem}-{taken}"
+        taken = [int(path.name.rpartition("-")[2]) for path in self.folder.glob(f"{stem}-*")]
+        return self.folder / f"{stem}-{max(taken, default=-1) + 1}"
 
     def entries(self, tracking_uri: str | None = None) -> Iterator[tuple[Path, Entry]]:
         """Every whole entry, oldest first; those of one store if it is named."""
@@ -93,12 +94,9 @@ class Outbox:
 
 def _read(path: Path) -> Entry:
     plain = json.loads((path / ENTRY_FILE).read_text(encoding="utf-8"))
-    record_path = path / RECORD_FILE
-    record = (
-        RunRecord.from_json(record_path.read_text(encoding="utf-8"))
-        if record_path.exists()
-        else None
-    )
+    record = None
+    if plain.pop("is_trained"):
+        record = RunRecord.from_json((path / RECORD_FILE).read_text(encoding="utf-8"))
     own = (ENTRY_FILE, RECORD_FILE)
     files = {item.name: item.read_bytes() for item in path.iterdir() if item.name not in own}
     plain["measurements"] = tuple(Measurement(**item) for item in plain["measurements"])

@@ -1,0 +1,177 @@
+"""What the tests of whole studies share: a clean environment, a tiny study, a store, a count of
+optimiser steps, and a plug-in that fails when told to.
+
+No store here is a stand-in: each is MLflow on SQLite, copied from one whose tables are made once.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TINY = {
+    "study": "tiny",
+    "question": "Does ReLU help?",
+    "dataset": {"name": "digits", "subset": 100},
+    "control": {"variant": "lenet", "levels": {"kernel_size": 3, "padding": 1}},
+    "factors": {"activation": ["sigmoid", "relu"]},
+    "seeds": 2,
+    "recipe": {"epochs": 2, "batch_size": 32, "learning_rate": 0.01},
+    "endpoint": {"metric": "test/accuracy", "margin": 0.02},
+}
+
+FRAGILE = '''
+"""A small network whose forward fails as long as a file named `broken` lies beside it."""
+
+from pathlib import Path
+
+from torch import nn
+
+from lenet_variants.registry import register_variant
+
+
+class Fragile(nn.Module):
+    def __init__(self, n_pixels: int, n_classes: int) -> None:
+        super().__init__()
+        self.output = nn.Linear(n_pixels, n_classes)
+
+    def forward(self, images):
+        if images.device.type != "meta" and Path(__file__).with_name("broken").exists():
+            raise RuntimeError("this network is broken")
+        return self.output(images.flatten(1))
+
+
+@register_variant("fragile", source="this test")
+def fragile(input_shape, n_classes):
+    """One linear layer."""
+    channels, height, width = input_shape
+    return Fragile(channels * height * width, n_classes)
+'''
+
+MakeStudy = Callable[..., dict[str, Any]]
+WriteStudy = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No setting of the person who runs the tests reaches them or the processes they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "ABLATIONS_DATA"):
+            patch.delenv(name, raising=False)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("COLUMNS", "200")
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a study; MLflow needs seconds to make its tables."""
+    from ablations.tracking.store import open_client  # noqa: PLC0415 (most tests need no MLflow)
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    open_client(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store_uri(home: Path, empty_store: Path) -> str:
+    """The store that a study in `home` uses by default."""
+    copied = sqlite3.connect(home / "mlflow.db")
+    original = sqlite3.connect(empty_store)
+    original.backup(copied)
+    original.close()
+    copied.close()
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> MakeStudy:
+    """Makes a study of four runs that train in an instant, with some top-level keys changed."""
+    return lambda **changes: copy.deepcopy({**TINY, **changes})
+
+
+@pytest.fixture
+def tiny_file(home: Path, tiny: MakeStudy) -> WriteStudy:
+    """Writes the tiny study with some keys changed; returns its path relative to `home`."""
+
+    def write(**changes: Any) -> Path:
+        path = Path("study.yaml")
+        path.write_text(yaml.safe_dump(tiny(**changes), sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by one device name an optimiser step of this process; every step still happens."""
+    from ablations import training  # noqa: PLC0415 (torch)
+
+    counted: list[str] = []
+    step = training.train_step
+
+    def counting(stepper: Any, inputs: Any, labels: Any) -> Any:
+        counted.append(str(inputs.device))
+        return step(stepper, inputs, labels)
+
+    monkeypatch.setattr(training, "train_step", counting)
+    return counted
+
+
+@pytest.fixture
+def forget_plugins() -> Iterator[Callable[[], None]]:
+    """Takes out of the catalogue what was registered since; called once more after the test."""
+    from lenet_variants import builders, card  # noqa: PLC0415 (torch)
+
+    before = set(card.names())
+
+    def forget() -> None:
+        for name in set(card.names()) - before:
+            card.remove(name)
+            builders.remove(name)
+
+    yield forget
+    forget()
+
+
+@pytest.fixture
+def fragile(home: Path, forget_plugins: Callable[[], None]) -> Path:
+    """A plug-in file with the variant `fragile`, which fails while `broken` lies beside it."""
+    path = home / "fragile.py"
+    path.write_text(FRAGILE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def children_of(store_uri: str) -> Callable[[str], list[Any]]:
+    """MLflow's own runs of a study, less its parent, oldest first."""
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 (seconds to import)
+
+    def children(study: str, uri: str = store_uri) -> list[Any]:
+        client = MlflowClient(tracking_uri=uri)
+        experiment = client.get_experiment_by_name(study)
+        found = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+        return sorted(found, key=lambda run: run.info.start_time)
+
+    return children
+
+
+@pytest.fixture
+def process_environment() -> dict[str, str]:
+    """For a process that a test starts: its output comes line by line, and one thread is enough."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
