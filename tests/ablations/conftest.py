@@ -1,0 +1,81 @@
+"""What the tests of studies share: the real digits, a small study on them, and its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from ablations import data
+from ablations.arms import DataFacts
+from ablations.data import Dataset
+from ablations.plan import Plan, RunSpec, make_plan
+from ablations.spec import DataSpec, StudySpec
+from ablations.study_file import parse_study
+from lenet_variants import builders, card, measure
+
+SMALL = {
+    "study": "example",
+    "dataset": {"name": "digits", "subset": 100},
+    "control": {"variant": "lenet", "levels": {"kernel_size": 3, "padding": 1}},
+    "factors": {"activation": ["sigmoid", "relu"]},
+    "seeds": [0, 1],
+    "recipe": {"epochs": 1, "batch_size": 32},
+    "endpoint": {"metric": "test/accuracy", "margin": 0.02},
+}
+
+
+def small_study(**changes: Any) -> dict[str, Any]:
+    """A study as YAML gives it, with the top-level keys `changes` put in."""
+    return {**SMALL, **changes}
+
+
+@pytest.fixture(scope="session")
+def raw_study() -> Callable[..., dict[str, Any]]:
+    return small_study
+
+
+@pytest.fixture(scope="session")
+def study() -> Callable[..., StudySpec]:
+    """Makes the small study with some keys changed, checked."""
+    return lambda **changes: parse_study(small_study(**changes))
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    torch.set_num_threads(1)
+    return data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def plan(digits: Dataset) -> Callable[..., Plan]:
+    """Makes the plan of the small study with some keys changed."""
+
+    def check(spec: DataSpec) -> list[str]:
+        return data.check_spec(spec, digits)
+
+    facts = DataFacts(digits.digest, digits.input_shape, digits.n_classes, check)
+    return lambda **changes: make_plan(parse_study(small_study(**changes)), facts, measure)
+
+
+@pytest.fixture(scope="session")
+def run(plan: Callable[..., Plan]) -> Callable[..., RunSpec]:
+    """Makes the one run of a study of one arm and one seed, with some keys changed."""
+
+    def make(seed: int = 0, **changes: Any) -> RunSpec:
+        alone = {"design": "arms", "factors": {}, "seeds": [seed], **changes}
+        return plan(**alone).runs[0]
+
+    return make
+
+
+@pytest.fixture
+def forget_plugins() -> Iterator[None]:
+    """Takes the variants that a test registers out of the catalogue again."""
+    before = card.names()
+    yield
+    for name in set(card.names()) - set(before):
+        card.remove(name)
+        builders.remove(name)
