@@ -78,14 +78,15 @@ def _await_answer(url: str, seconds: float) -> None:
     Raises:
         OSError: It did not answer in time, or answered with an error.
     """
-    failures: list[OSError] = []
+    # Words, not the error: its traceback would keep the socket open until the next collection.
+    failures: list[str] = []
 
     def ask() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (torchvision's addresses)
         try:
             urllib.request.urlopen(request, timeout=seconds).close()  # noqa: S310
         except OSError as error:
-            failures.append(error)
+            failures.append(str(error))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
@@ -93,7 +94,7 @@ def _await_answer(url: str, seconds: float) -> None:
     if asking.is_alive():
         raise TimeoutError(f"no answer within {seconds:g} s")
     if failures:
-        raise failures[0]
+        raise OSError(failures[0])
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -271,10 +270,12 @@ def exists(uri: str) -> bool:
 
 
 def serve_ui(port: int, given: str | None) -> None:
-    """Run MLflow's own UI on the store until it is interrupted.
+    """Become MLflow's own UI on the store; returns only by an error.
+
+    This process is replaced, so that whoever stops it stops MLflow's server and its workers.
 
     Raises:
-        StoreError: There is no store yet, or the UI did not start.
+        StoreError: There is no store yet.
     """
     uri = tracking_uri(given)
     if not exists(uri):
@@ -282,8 +283,7 @@ def serve_ui(port: int, given: str | None) -> None:
             f"tracking store {uri}: is not there yet; run a study in this folder first"
         )
     _mlflow_settings()
-    command = [
-        sys.executable,
+    words = [
         "-m",
         "mlflow",
         "ui",
@@ -291,10 +291,11 @@ def serve_ui(port: int, given: str | None) -> None:
         uri,
         "--port",
         str(port),
+        "--workers",
+        "1",
     ]
-    code = subprocess.call(command)  # noqa: S603 (our own interpreter, no shell)
-    if code:
-        raise StoreError(f"the MLflow UI ended with exit code {code}; is port {port} free?")
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 (our own interpreter)
 
 
 def source_tags() -> dict[str, str]:

@@ -62,7 +62,7 @@ class Tracker:
         """
         self.drain()
         content = plan.to_dict()
-        _, parent = self.store.parent(plan.spec.study)
+        experiment, parent = self.store.parent(plan.spec.study)
         past = history.extended(self._history(parent), content)
         study_text = yaml.safe_dump(
             plan.spec.model_dump(mode="json", exclude_unset=True),
@@ -80,6 +80,13 @@ class Tracker:
         with reaching(self.store.uri):
             self.store.client.update_run(parent, status="RUNNING")
             self.store.client.set_tag(parent, "plan_digest", plan.digest)
+            endpoint = plan.spec.endpoint
+            for key, value in {
+                "name": endpoint.metric,
+                "greaterIsBetter": str(endpoint.direction == "maximize"),
+            }.items():  # MLflow's UI sorts and charts by it
+                tag = f"mlflow.experiment.primaryMetric.{key}"
+                self.store.client.set_experiment_tag(experiment, tag, value)
 
     def stored_runs(self) -> list[StoredRun]:
         """Every run the store holds, of every study."""
