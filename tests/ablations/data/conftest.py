@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +77,51 @@ def write_idx() -> Callable[[Path, Dataset], None]:
                 (folder / stem).write_bytes(content)
 
     return write
+
+
+class Server(ThreadingHTTPServer):
+    """Its threads are joined at the end, so that they have to be let go."""
+
+    def __init__(self, handler: Callable[..., SimpleHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.closing = threading.Event()
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files; one named `stalls` begins to come and then does not go on."""
+
+    server: Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: test output is for failures."""
+
+    def do_GET(self) -> None:
+        if not self.path.endswith("stalls"):
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"a part")
+        self.wfile.flush()
+        self.server.closing.wait(20)
+
+
+@pytest.fixture
+def serve() -> Callable[[Path], AbstractContextManager[str]]:
+    """A mirror on this machine: serves a folder, gives its address."""
+
+    @contextmanager
+    def serving(folder: Path) -> Iterator[str]:
+        server = Server(partial(Handler, directory=folder))
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.closing.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    return serving
