@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tarfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +29,7 @@ def locate_or_fetch(*, data_dir: Path | None, download: bool) -> Path:
     places = folders(data_dir)
     for place in places:
         for folder in (place, place / "cifar10"):
-            if _parts(folder) is not None:
+            if _is_whole(folder):
                 return folder
     target = places[0] / "cifar10"
     tried = f"files in {', '.join(map(str, places))}: no whole cifar-10-batches-py"
@@ -52,10 +51,8 @@ def load(*, data_dir: Path | None, download: bool) -> Dataset:
     Raises:
         DataError: As `locate_or_fetch`.
     """
-    parts = _parts(locate_or_fetch(data_dir=data_dir, download=download))
-    if parts is None:  # it was whole a moment ago
-        raise DataError("cifar10: its files changed while they were read; try again")
-    (train, class_names), (test, _) = parts
+    folder = locate_or_fetch(data_dir=data_dir, download=download)
+    (train, class_names), (test, _) = (_read(folder, train=flag) for flag in (True, False))
     return assemble("cifar10", train, test, source=_SOURCE, class_names=class_names)
 
 
@@ -63,31 +60,34 @@ def _fetch(target: Path) -> Path:
     from torchvision.datasets import CIFAR10  # noqa: PLC0415 (a second, only for this data set)
 
     with alone_in(target):
-        if _parts(target) is not None:  # another process may have just fetched it
+        if _is_whole(target):  # another process may have just fetched it
             return target
         with TemporaryDirectory(prefix=".fetch-", dir=target) as name:
             mirror = CIFAR10.url.removesuffix(CIFAR10.filename)
             mirrors.download([mirror], [CIFAR10.filename], Path(name))
             with tarfile.open(Path(name, CIFAR10.filename)) as archive:
                 archive.extractall(name, filter="data")
-            if _parts(Path(name)) is None:
+            if not _is_whole(Path(name)):
                 raise DataError("what arrived is damaged")
             Path(name, CIFAR10.base_folder).replace(target / CIFAR10.base_folder)
     return target
 
 
-def _parts(folder: Path) -> Sequence[tuple[Part, tuple[str, ...]]] | None:
-    """Training and test part with class names, or None unless all files are there and whole."""
+def _is_whole(folder: Path) -> bool:
+    """Whether all files are there and have the published checksums, the training part's too."""
+    try:
+        _read(folder, train=False)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _read(folder: Path, *, train: bool) -> tuple[Part, tuple[str, ...]]:
+    """One part and the class names; torchvision raises RuntimeError unless every file is whole."""
     from torchvision.datasets import CIFAR10  # noqa: PLC0415 (a second, only for this data set)
 
-    parts = []
-    for train in (True, False):
-        try:
-            with warnings.catch_warnings():  # numpy's, on pickles of its first version
-                warnings.simplefilter("ignore")
-                part = CIFAR10(folder, train=train, download=False)
-        except RuntimeError:
-            return None
-        images = np.ascontiguousarray(part.data.transpose(0, 3, 1, 2))  # (N, H, W, C) as stored
-        parts.append((Part(images, np.asarray(part.targets)), tuple(part.classes)))
-    return parts
+    with warnings.catch_warnings():  # numpy's, on pickles of its first version
+        warnings.simplefilter("ignore")
+        part = CIFAR10(folder, train=train, download=False)
+    images = part.data.transpose(0, 3, 1, 2)  # stored as (N, H, W, C)
+    return Part(images, np.asarray(part.targets)), tuple(part.classes)

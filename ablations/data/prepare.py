@@ -134,10 +134,11 @@ def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
 def _permute(dataset: Dataset, permutation: str) -> Dataset:
     _, height, width = dataset.input_shape
     rng = _generator(dataset, f"permutation {permutation}")
-    order = torch.from_numpy(pixel_order(height, width, block_size(permutation), rng))
+    order = pixel_order(height, width, block_size(permutation), rng)
 
     def permuted(images: Tensor) -> Tensor:
-        return images.flatten(2).index_select(2, order).reshape(images.shape)
+        # numpy, whose take along the last axis is several times faster than torch's.
+        return torch.from_numpy(images.flatten(2).numpy().take(order, axis=2)).view_as(images)
 
     train, test = permuted(dataset.train_images), permuted(dataset.test_images)
     return replace(dataset, train_images=train, test_images=test)
