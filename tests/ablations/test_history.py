@@ -1,0 +1,153 @@
+"""What a study's past says of its present: verdicts seen, and plans changed after."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablations.history import deviations, extended, shown_seeds, with_shown
+
+RELU = "activation=relu - control"
+
+
+@pytest.fixture
+def plain(plan):
+    return lambda **changes: plan(**changes).to_dict()
+
+
+@pytest.fixture
+def seen(plain):
+    """The history after the small study's verdicts were shown."""
+    first = plain()
+    return with_shown(extended([], first), first, {RELU: [1, 0]})
+
+
+def test_first_plan_starts_the_history_with_nothing_shown(plain):
+    first = plain()
+    (entry,) = extended([], first)
+    assert entry["digest"] == first["digest"]
+    assert entry["seeds"] == [0, 1]
+    assert entry["arms"] == {arm["name"]: arm["arm_key"] for arm in first["arms"]}
+    assert entry["control"] == entry["arms"]["control"]
+    assert entry["shown"] == {}
+
+
+def test_the_same_plan_again_adds_nothing_and_another_is_put_last(plain):
+    history = extended([], plain())
+    assert extended(history, plain()) == history
+    longer = extended(history, plain(seeds=3))
+    assert longer[:1] == history
+    assert longer[1]["seeds"] == [0, 1, 2]
+
+
+def test_going_back_to_an_earlier_plan_is_an_entry_of_its_own(plain):
+    history = extended(extended(extended([], plain()), plain(seeds=3)), plain())
+    assert [entry["seeds"] for entry in history] == [[0, 1], [0, 1, 2], [0, 1]]
+
+
+def test_history_is_never_changed_in_place(plain):
+    first = plain()
+    history = extended([], first)
+    with_shown(history, first, {RELU: [0]})
+    extended(history, plain(seeds=3))
+    assert len(history) == 1
+    assert history[0]["shown"] == {}
+
+
+def test_nothing_is_shown_before_a_report(plain):
+    assert shown_seeds(extended([], plain()), plain()) == {}
+    assert deviations(extended([], plain()), plain(seeds=9)) == []
+
+
+def test_shown_seeds_are_kept_sorted_and_found_again(seen, plain):
+    assert shown_seeds(seen, plain()) == {RELU: [0, 1]}
+
+
+def test_first_showing_counts_when_more_seeds_are_shown_later(seen, plain):
+    more = plain(seeds=4)
+    history = with_shown(extended(seen, more), more, {RELU: [0, 1, 2, 3]})
+    assert shown_seeds(history, more) == {RELU: [0, 1]}
+
+
+def test_showing_the_same_plan_again_keeps_the_first_showing(seen, plain):
+    assert with_shown(seen, plain(), {RELU: [0, 1, 2]}) == seen
+
+
+def test_shown_seeds_survive_renaming_arm_and_study(plain):
+    arms = [{"name": "old", "variant": "mlp"}]
+    first = plain(arms=arms)
+    history = with_shown(extended([], first), first, {"old - control": [0, 1]})
+    renamed = plain(study="another", arms=[{"name": "new", "variant": "mlp"}])
+    assert shown_seeds(extended(history, renamed), renamed) == {"new - control": [0, 1]}
+
+
+def test_another_arm_under_a_name_that_was_shown_was_not_shown(plain):
+    first = plain(arms=[{"name": "net", "variant": "mlp"}])
+    history = with_shown(extended([], first), first, {"net - control": [0, 1]})
+    other = plain(arms=[{"name": "net", "variant": "softmax"}])
+    assert shown_seeds(extended(history, other), other) == {}
+
+
+def test_the_same_arm_against_another_control_was_not_shown(seen, plain):
+    other = plain(control={"variant": "lenet-avg", "levels": {"kernel_size": 3, "padding": 1}})
+    assert shown_seeds(extended(seen, other), other) == {}
+
+
+def test_contrasts_without_a_verdict_are_not_shown(plain):
+    first = plain(arms=["mlp"])
+    history = with_shown(extended([], first), first, {"mlp - control": [0, 1]})
+    assert shown_seeds(history, first) == {"mlp - control": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "texts"),
+    [
+        ({}, []),
+        ({"question": "what?", "arms": ["mlp"]}, []),
+        (
+            {"endpoint": {"metric": "test/accuracy", "margin": 0.03, "alpha": 0.1}},
+            [
+                "the endpoint's margin was 0.02 when verdicts were first shown, now 0.03",
+                "the endpoint's alpha was 0.05 when verdicts were first shown, now 0.1",
+            ],
+        ),
+        (
+            {"endpoint": {"metric": "test/loss", "margin": 0.02}},
+            [
+                "the endpoint's metric was 'test/accuracy' when verdicts were first shown, "
+                "now 'test/loss'",
+                "the endpoint's direction was 'maximize' when verdicts were first shown, "
+                "now 'minimize'",
+            ],
+        ),
+        (
+            {"control": {"variant": "lenet-avg", "levels": {"kernel_size": 3, "padding": 1}}},
+            ["the control was another arm when verdicts were first shown"],
+        ),
+        (
+            {"seeds": [1, 3, 2]},
+            [
+                "seeds [0] were dropped after verdicts were shown",
+                "seeds [2, 3] were added after verdicts were shown",
+            ],
+        ),
+    ],
+)
+def test_deviations_say_what_changed_after_verdicts_were_shown(seen, plain, changes, texts):
+    now = plain(**changes)
+    assert deviations(extended(seen, now), now) == texts
+
+
+def test_deviations_are_held_against_the_plan_first_shown(seen, plain):
+    between = plain(seeds=3)
+    history = with_shown(extended(seen, between), between, {RELU: [0, 1, 2]})
+    last = plain(seeds=4)
+    assert deviations(extended(history, last), last) == [
+        "seeds [2, 3] were added after verdicts were shown"
+    ]
+
+
+def test_changes_before_anything_was_shown_are_no_deviation(plain):
+    second = plain(seeds=3)
+    history = extended(extended([], plain()), second)
+    history = with_shown(history, second, {RELU: [0, 1, 2]})
+    assert deviations(history, second) == []

@@ -1,0 +1,137 @@
+"""Records: what goes into JSON comes back, and what an environment's key is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ablations.record import (
+    Environment,
+    Measurement,
+    RunRecord,
+    RunState,
+    digest,
+)
+
+HERE = Environment("2.9", "cpu", "Some CPU", "float32", 1, {"numpy": "2.1"})
+NUMBERS = st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False))
+
+
+def record(**values):
+    plain = {
+        "run_key": "ab",
+        "state": RunState.FINISHED,
+        "arm": "activation=relu",
+        "comparison": "shared",
+        "seed": 3,
+        "spec": {"levels": {"channels": [6, 16]}},
+        "environment": HERE,
+        "started_ms": 1,
+        "finished_ms": 2,
+    }
+    return RunRecord(**{**plain, **values})
+
+
+@given(
+    state=st.sampled_from(RunState),
+    metrics=NUMBERS,
+    curves=st.dictionaries(st.text(), st.lists(st.floats(allow_nan=False, allow_infinity=False))),
+    message=st.text(),
+    attempt=st.integers(1, 99),
+    diverged_epoch=st.none() | st.integers(1, 99),
+    measurements=st.lists(st.builds(Measurement, st.text(), st.text(), NUMBERS)).map(tuple),
+)
+def test_record_comes_back_from_its_json_equal(**values):
+    before = record(**values)
+    after = RunRecord.from_json(before.to_json())
+    assert after == before
+    assert isinstance(after.state, RunState)
+    assert isinstance(after.environment, Environment)
+
+
+def test_record_is_plain_json_with_the_state_as_its_word():
+    plain = json.loads(record(state=RunState.OOM, message="größer als der Speicher").to_json())
+    assert plain["state"] == "OOM"
+    assert plain["environment"]["software"] == {"numpy": "2.1"}
+    assert "größer" in record(message="größer").to_json()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_record_refuses_numbers_that_json_has_not(number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record(metrics={"test/loss": number}).to_json()
+
+
+def test_as_attempt_changes_the_number_alone():
+    assert record().as_attempt(4) == record(attempt=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("torch", "3.0"),
+        ("device_kind", "cuda"),
+        ("device_model", "Another CPU"),
+        ("precision", "bfloat16"),
+        ("threads", 2),
+    ],
+)
+def test_env_key_moves_with_all_that_may_move_a_bit(name, other):
+    there = replace(HERE, **{name: other})
+    assert there.env_key != HERE.env_key
+    assert (there.place_key == HERE.place_key) == (name == "precision")
+
+
+def test_env_key_ignores_software_alone():
+    assert replace(HERE, software={"numpy": "9"}).env_key == HERE.env_key
+    assert replace(HERE, software={"numpy": "9"}).place_key == HERE.place_key
+    assert [field.name for field in fields(Environment)] == [
+        "torch",
+        "device_kind",
+        "device_model",
+        "precision",
+        "threads",
+        "software",
+    ]
+
+
+def test_records_env_key_is_its_environments():
+    assert record().env_key == HERE.env_key
+
+
+@pytest.mark.parametrize(
+    ("state", "is_outcome", "status"),
+    [
+        ("FINISHED", True, "FINISHED"),
+        ("DIVERGED", True, "FINISHED"),
+        ("OOM", False, "FAILED"),
+        ("TIMEOUT", False, "FAILED"),
+        ("FAILED", False, "FAILED"),
+        ("KILLED", False, "KILLED"),
+        ("INTERRUPTED", False, "KILLED"),
+    ],
+)
+def test_states_are_outcomes_or_not_and_have_a_status_in_mlflow(state, is_outcome, status):
+    assert RunState(state).is_outcome is is_outcome
+    assert RunState(state).mlflow_status == status
+
+
+def test_digest_is_sha256_of_sorted_compact_json():
+    text = '{"a":[1,2.5,null],"b":"é"}'
+    assert digest({"b": "é", "a": [1, 2.5, None]}) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text()))
+def test_digest_does_not_depend_on_the_order_of_keys(value):
+    assert digest(value) == digest(dict(reversed(value.items())))
+
+
+def test_digest_refuses_numbers_that_json_has_not():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest([math.nan])
