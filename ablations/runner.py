@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from torch import Tensor
-
 from ablations import data, devices
 from ablations.arms import DataFacts
 from ablations.errors import SpecError
@@ -129,19 +127,10 @@ class Prepared:
             key = data_key(job.run.dataset)
             if key not in datasets:
                 datasets[key] = data.prepare(self.raw, job.run.dataset)
-                for tensor in _tensors(datasets[key]):
+                for tensor in datasets[key].tensors:
                     tensor.share_memory_()  # type: ignore[no-untyped-call]
         plugins = tuple(str(self.options.plugin_dir / name) for name in self.spec.plugins)
         return Worker(datasets, str(self.device), plugins)
-
-
-def _tensors(dataset: data.Dataset) -> tuple[Tensor, ...]:
-    return (
-        dataset.train_images,
-        dataset.train_labels,
-        dataset.test_images,
-        dataset.test_labels,
-    )
 
 
 def run_study(
@@ -192,7 +181,7 @@ class _Driver:
         self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers))
         status = "KILLED"
         try:
-            self._link_finished(states)
+            self._link_ended(states, {job.run.run_key for job in jobs if job.weights is None})
             if jobs:
                 self._executor(jobs).run(jobs, self._on_event)
             status = "FINISHED"
@@ -241,10 +230,10 @@ class _Driver:
             None,
         )
 
-    def _link_finished(self, states: Mapping[str, str]) -> None:
-        """Runs that another study of this store has finished become children of this one too."""
+    def _link_ended(self, states: Mapping[str, str], trained: set[str]) -> None:
+        """What another study of this store has run, well or not, is a child of this one too."""
         for run in self.prepared.plan.runs:
-            if states[run.run_key] in ("done", "diverged") and not self.options.fresh:
+            if states[run.run_key] in ("done", "diverged", "failed") and run.run_key not in trained:
                 stored = self._stored(run)
                 if stored.study != self.study:
                     self.tracker.link(self.study, stored, run.arm)
