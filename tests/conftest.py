@@ -59,6 +59,11 @@ MakeStudy = Callable[..., dict[str, Any]]
 WriteStudy = Callable[..., Path]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """MLflow calls what SQLAlchemy 2.1 deprecates; nothing of ours does."""
+    config.addinivalue_line("filterwarnings", "ignore:.*noload.*loader strategy:DeprecationWarning")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """No setting of the person who runs the tests reaches them or the processes they start."""
@@ -134,7 +139,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def forget_plugins() -> Iterator[Callable[[], None]]:
+def forget_variants() -> Iterator[Callable[[], None]]:
     """Takes out of the catalogue what was registered since; called once more after the test."""
     from lenet_variants import builders, card  # noqa: PLC0415 (torch)
 
@@ -150,7 +155,7 @@ def forget_plugins() -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def fragile(home: Path, forget_plugins: Callable[[], None]) -> Path:
+def fragile(home: Path, forget_variants: Callable[[], None]) -> Path:
     """A plug-in file with the variant `fragile`, which fails while `broken` lies beside it."""
     path = home / "fragile.py"
     path.write_text(FRAGILE, encoding="utf-8")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 DEFAULT_STORE = "mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
+_log = logging.getLogger(__name__)
 
 
 def tracking_uri(given: str | None = None) -> str:
@@ -54,10 +55,13 @@ def run_filter(**tags: str) -> str:
 def reaching(uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one `StoreError` that says which store."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, OSError, sqlite3.Error) as error:
+    except StoreError:
+        raise  # said already, by a call within this one
+    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise StoreError(f"tracking store {uri}: {first_line:.300}") from error
 
@@ -125,15 +129,16 @@ class MlflowStore:
     def parent(self, study: str) -> tuple[str, str]:
         """Experiment id and parent run id of a study, made if need be."""
         if study not in self._parents:
-            experiment = self._experiment(study)
-            found = self._search([experiment], run_filter(kind=names.KIND_STUDY))
-            if found:
-                self._parents[study] = (experiment, found[-1].info.run_id)
-            else:
-                tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
-                run = self.client.create_run(experiment, run_name=study, tags=tags)
+            with reaching(self.uri):
+                experiment = self._experiment(study)
+                found = self._search([experiment], run_filter(kind=names.KIND_STUDY))
+                run = found[-1] if found else self._new_parent(experiment, study)
                 self._parents[study] = (experiment, run.info.run_id)
         return self._parents[study]
+
+    def _new_parent(self, experiment: str, study: str) -> Run:
+        tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
+        return self.client.create_run(experiment, run_name=study, tags=tags)
 
     def _experiment(self, study: str) -> str:
         held = self.client.get_experiment_by_name(study)
@@ -162,6 +167,8 @@ class MlflowStore:
                 self._write_run(run_id, entry.record, entry.files)
             elif entry.record is None and child is not None:
                 self._write_measurements(child.info.run_id, entry)
+            elif child is None:
+                _log.warning("run %s was deleted; its new probes are dropped", entry.run_key[:16])
 
     def _child(self, experiment: str, run_key: str, attempt: int) -> Run | None:
         text = run_filter(kind=names.KIND_RUN, run_key=run_key, attempt=str(attempt))
@@ -260,8 +267,10 @@ def _mlflow_settings() -> None:
         os.environ.setdefault(name, value)
     import mlflow.store.db.utils  # noqa: F401  (sets its log level when loaded, so before ours)
 
-    for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
+    for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints a whole traceback for what `reaching` says in a line.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def exists(uri: str) -> bool:

@@ -148,16 +148,14 @@ class Tracker:
         return self.store.read_file(stored.run_id, record.WEIGHTS_FILE)
 
     def _put(self, entry: Entry) -> None:
-        path = self.outbox.put(entry)
+        self.outbox.put(entry)
         if time.monotonic() < self._silent_until:
             return
         try:
-            self.store.write(entry)
+            self.drain()  # in order: measurements must not overtake the run they belong to
         except StoreError as error:
             _log.warning("%s; its runs are kept in %s", error, self.outbox.folder)
             self._silent_until = time.monotonic() + RETRY_SECONDS
-        else:
-            self.outbox.remove(path)
 
     def drain(self) -> int:
         """Bring everything in the outbox for this store into it; how many entries that was.

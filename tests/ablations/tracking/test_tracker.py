@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from ablations.errors import LockedError, StoreError
+from ablations.record import StoredRun
+from ablations.tracking import tracker as trackers
+from ablations.tracking.store import MlflowStore
+from ablations.tracking.tracker import Tracker, driver_lock, sync_outbox
+
+
+@pytest.fixture
+def tracker(store_uri, home) -> Tracker:
+    return Tracker(store_uri, home / ".ablations")
+
+
+@pytest.fixture
+def break_store(store_uri):
+    """Makes every call to the store fail inside, until the block is left."""
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        path = store_uri.removeprefix("sqlite:///")
+        _execute(path, "ALTER TABLE runs RENAME TO runs_away")
+        yield
+        _execute(path, "ALTER TABLE runs_away RENAME TO runs")
+
+    return broken
+
+
+def _execute(path: str, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def _artifact(tracker: Tracker, study: str, name: str):
+    _, parent = tracker.store.parent(study)
+    return json.loads(tracker.store.read_file(parent, name))
+
+
+def test_opening_a_study_stores_its_plan_and_marks_it_running(tracker, plan):
+    made = plan()
+    tracker.open_study(made)
+    assert _artifact(tracker, "example", "plan.json") == json.loads(json.dumps(made.to_dict()))
+    assert [item["digest"] for item in _artifact(tracker, "example", "history.json")] == [
+        made.digest
+    ]
+    assert tracker.store.open_studies() == ["example"]
+    tracker.close_study("example", "FINISHED")
+    assert tracker.store.open_studies() == []
+
+
+def test_opening_a_study_again_adds_to_its_history_only_what_changed(tracker, plan):
+    for made in (plan(), plan(), plan(seeds=3)):
+        tracker.open_study(made)
+        tracker.close_study("example", "FINISHED")
+    past = _artifact(tracker, "example", "history.json")
+    assert [item["seeds"] for item in past] == [[0, 1], [0, 1, 2]]
+
+
+def test_a_stored_outcome_leaves_nothing_in_the_outbox(tracker, plan, outcome):
+    tracker.open_study(plan())
+    tracker.add("example", outcome, None, 1)
+    assert tracker.n_waiting() == 0
+    assert [run.run_key for run in tracker.stored_runs()] == [outcome.record.run_key]
+
+
+def test_an_outcome_waits_while_the_store_fails_and_is_stored_once(
+    tracker, plan, outcome, break_store, children_of, caplog
+):
+    tracker.open_study(plan())
+    with break_store(), caplog.at_level(logging.WARNING):
+        tracker.add("example", outcome, None, 1)
+        assert tracker.n_waiting() == 1
+        kept = r"1 finished runs are kept in .*outbox: `ablations sync` stores them"
+        with pytest.raises(StoreError, match=kept):
+            tracker.close_study("example", "FINISHED")
+    assert "its runs are kept in" in caplog.text
+    assert tracker.drain() == 1
+    assert tracker.drain() == 0
+    assert len(children_of("example")) == 1
+
+
+def test_a_store_that_failed_is_left_alone_for_a_while(
+    tracker, plan, outcome, break_store, children_of
+):
+    tracker.open_study(plan())
+    with break_store():
+        tracker.add("example", outcome, None, 1)
+    tracker.add("example", outcome, None, 2)
+    assert tracker.n_waiting() == 2
+    tracker.close_study("example", "FINISHED")
+    assert {run.data.tags["attempt"] for run in children_of("example")} == {"1", "2"}
+
+
+def test_what_waits_is_stored_before_what_comes_later(
+    tracker, plan, outcome, break_store, children_of, monkeypatch
+):
+    # Measurements that came in before the run they belong to would be lost.
+    monkeypatch.setattr(trackers, "RETRY_SECONDS", 0.0)
+    tracker.open_study(plan())
+    bare = replace(outcome, record=replace(outcome.record, measurements=()), measurements=())
+    probed = replace(outcome, record=None)
+    with break_store():
+        tracker.add("example", bare, None, 1)
+    record = bare.record
+    stored = StoredRun("-", "example", record.run_key, record.env_key, 1, record.state)
+    tracker.add("example", probed, stored, 0)
+    (child,) = children_of("example")
+    assert child.data.tags["probe.shift"] == outcome.measurements[0].probe_key
+    assert tracker.n_waiting() == 0
+
+
+def test_opening_a_study_brings_in_what_an_earlier_driver_left(
+    tracker, plan, outcome, break_store, home, children_of
+):
+    tracker.open_study(plan())
+    with break_store():
+        tracker.add("example", outcome, None, 1)
+    later = Tracker(tracker.store.uri, home / ".ablations")
+    later.open_study(plan())
+    assert later.n_waiting() == 0
+    assert len(children_of("example")) == 1
+
+
+def test_a_probe_that_measured_nothing_is_not_kept(tracker, outcome):
+    tracker.add("example", replace(outcome, record=None, measurements=()), None, 0)
+    assert tracker.n_waiting() == 0
+    assert not tracker.outbox.folder.exists()
+
+
+def test_a_link_is_a_child_with_the_numbers_of_the_run_it_names(
+    tracker, plan, outcome, children_of
+):
+    tracker.open_study(plan())
+    tracker.add("example", outcome, None, 1)
+    (stored,) = tracker.stored_runs()
+    tracker.link("other", stored, "its name there")
+    (original,), (linked,) = children_of("example"), children_of("other")
+    assert linked.data.tags["reused_from"] == original.info.run_id
+    assert linked.data.tags["arm"] == "its name there"
+    assert linked.data.metrics == original.data.metrics
+    assert linked.data.params == original.data.params
+    files = [tracker.store.read_file(run.info.run_id, "weights.pt") for run in (original, linked)]
+    assert files[0] == files[1] == outcome.files["weights.pt"]
+
+
+def test_a_link_to_a_run_without_its_record_says_what_to_do(tracker, plan, outcome, home):
+    tracker.open_study(plan())
+    tracker.add("example", outcome, None, 1)
+    next(home.glob("mlartifacts/**/record.json")).unlink()
+    with pytest.raises(StoreError, match=r"has lost its record\.json; --fresh trains it again"):
+        tracker.link("other", tracker.stored_runs()[0], "arm")
+
+
+def test_a_report_is_stored_with_its_note_and_the_verdicts_it_showed(tracker, plan):
+    made = plan().to_dict()
+    tracker.open_study(plan())
+    tracker.store_report(
+        made, {"report.md": b"# Report"}, "a note", {"activation=relu - control": [0, 1]}
+    )
+    _, parent = tracker.store.parent("example")
+    assert tracker.store.client.get_run(parent).data.tags["mlflow.note.content"] == "a note"
+    names = [item.path for item in tracker.store.client.list_artifacts(parent, "report")]
+    assert names == ["report/report.md"]
+    shown = _artifact(tracker, "example", "history.json")[-1]["shown"]
+    assert shown["activation=relu - control"]["seeds"] == [0, 1]
+
+
+def test_sync_stores_every_waiting_entry_in_the_store_it_is_for(
+    tracker, entry, store_uri, home, children_of
+):
+    other = f"sqlite:///{home / 'other.db'}"
+    (home / "other.db").write_bytes((home / "mlflow.db").read_bytes())
+    tracker.outbox.put(entry(tracking_uri=store_uri))
+    tracker.outbox.put(entry(tracking_uri=other))
+    assert sync_outbox(home / ".ablations") == 2
+    assert [len(children_of("example", uri)) for uri in (store_uri, other)] == [1, 1]
+    assert sync_outbox(home / ".ablations") == 0
+
+
+def test_sync_of_one_store_leaves_the_others_entries(tracker, entry, store_uri, home):
+    tracker.outbox.put(entry(tracking_uri="http://127.0.0.1:9"))
+    assert sync_outbox(home / ".ablations", store_uri) == 0
+    with pytest.raises(StoreError, match=r"tracking store http://127\.0\.0\.1:9"):
+        sync_outbox(home / ".ablations")
+    assert len(list(tracker.outbox.entries())) == 1
+
+
+def test_a_server_that_is_down_refuses_a_study_before_it_starts(home, plan):
+    with pytest.raises(StoreError, match=r"tracking store http://127\.0\.0\.1:9"):
+        Tracker("http://127.0.0.1:9", home).open_study(plan())
+
+
+def test_one_driver_works_in_a_folder(home):
+    with driver_lock(home / "work"):
+        with pytest.raises(LockedError, match=r"work: another `ablations` is working here; wait"):
+            driver_lock(home / "work")
+        with pytest.raises(LockedError):
+            sync_outbox(home / "work")
+    driver_lock(home / "work").release()
+
+
+def test_the_weights_of_a_stored_run_are_read_back(tracker, plan, outcome):
+    tracker.open_study(plan())
+    tracker.add("example", outcome, None, 1)
+    (stored,) = tracker.stored_runs()
+    assert tracker.weights(stored) == outcome.files["weights.pt"]
+    assert MlflowStore(tracker.store.uri).stored_runs() == [stored]
