@@ -21,7 +21,6 @@ from ablations.errors import AblationsError, SpecError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ablations.record import RunRecord
     from ablations.runner import Prepared, RunOptions
     from ablations.spec import StudySpec
 
@@ -230,8 +229,7 @@ def run(  # noqa: PLR0913 (a command's options)
         plugin_dir=study.parent,
     )
     spec = _load(study, settings)
-    records = _run(spec, options, study)
-    n_failed = sum(not record.state.is_outcome for record in records)
+    n_failed = _run(spec, options, study)
     if report:
         _report(spec.study, tracking_uri, work_dir, out, "all")
     if n_failed:
@@ -239,13 +237,15 @@ def run(  # noqa: PLR0913 (a command's options)
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _run(spec: StudySpec, options: RunOptions, study: Path) -> list[RunRecord]:
+def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
+    """How many of the study's runs have failed, now or in an earlier call."""
     from ablations.cli.progress import display
     from ablations.runner import run_study
 
     try:
         with display(_console()) as shown:
-            return run_study(spec, options, shown.observe)
+            run_study(spec, options, shown.observe)
+            return shown.pace.n_failed
     except KeyboardInterrupt:
         typer.echo(
             f"stopped; finished runs are kept, and `ablations run {study}` goes on from here",

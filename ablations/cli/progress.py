@@ -24,6 +24,8 @@ from ablations.runner import Planned
 class Display(Protocol):
     """Something that shows the runner's events."""
 
+    pace: Pace
+
     def __enter__(self) -> Display: ...
     def __exit__(
         self,
@@ -57,6 +59,7 @@ class Pace:
         """Count one event."""
         if isinstance(event, Planned):
             self.jobs, self.n_workers = event.jobs, max(1, event.n_workers)
+            self.n_failed = n_failed_before(event)
             for job in event.jobs:
                 self._epochs_left[job.run.run_key] = 0 if job.weights else job.run.recipe.epochs
                 self._arm_of[job.run.run_key] = job.run.arm
@@ -91,6 +94,12 @@ class Pace:
         """`3 min 20 s left`."""
         seconds = self.seconds_left
         return "" if seconds is None else f"{duration(seconds)} left"
+
+
+def n_failed_before(event: Planned) -> int:
+    """Runs that failed in an earlier call and are not trained again in this one."""
+    again = {job.run.run_key for job in event.jobs}
+    return sum(state == "failed" and key not in again for key, state in event.states.items())
 
 
 def has_failed(event: Ended) -> bool:
