@@ -1,0 +1,107 @@
+"""The numbers of every built-in variant, held still.
+
+A stored run is found again by its key, and a key knows the code only by its revisions: if a number
+here moves, stored runs no longer are what this code gives, and a revision has to be raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+
+from ablations import training
+from ablations.data import prepare
+from lenet_variants import card
+
+CPU = torch.device("cpu")
+N_STEPS = 3
+
+# sha256 of the initial weights of seed 0 (the bytes of the state dict in its order), then the mean
+# training losses of three epochs of one batch: 100 digits of 28x28, Adam at 0.01.
+GOLDEN = {
+    "lenet": (
+        "4810844949473c94427904780e1c5144803728a28a6945d622bf86a9b68cb702",
+        (2.317086, 2.387153, 2.329913),
+    ),
+    "lenet-relu": (
+        "4810844949473c94427904780e1c5144803728a28a6945d622bf86a9b68cb702",
+        (2.304042, 2.286152, 2.221673),
+    ),
+    "lenet-avg": (
+        "4810844949473c94427904780e1c5144803728a28a6945d622bf86a9b68cb702",
+        (2.317076, 2.387002, 2.329890),
+    ),
+    "lenet-narrow": (
+        "c875844add3869bc5bfdec057f150f5aed26edc793e8da262b01d3efeb2b755a",
+        (2.326606, 2.382181, 2.330007),
+    ),
+    "lenet-wide": (
+        "d3e8d618a4e85724f2b4038c6246bd871916adb858b188fa455bd7da0383cf5e",
+        (2.352650, 2.344252, 2.346445),
+    ),
+    "lenet-d2l": (
+        "71e705be293125ebdd7508f66d05dfbaa539f298333dc94848aec15b883c4e0e",
+        (2.347915, 2.371329, 2.332374),
+    ),
+    "mlp": (
+        "ebf28259a71194d476b578f300c8c4cc4dff291f88d7b55a787620d2ff19a700",
+        (2.324311, 1.703890, 2.143612),
+    ),
+    "softmax": (
+        "811e16fc9615c92a42cb0a4ac6dc8428196a22f8782582ae8be95ff2e888773c",
+        (2.315635, 1.901940, 1.280640),
+    ),
+    "mlp-matched": (
+        "f52ac41301b1a54da155a4d1b722025e880c9b6829a6674a9fe82eed3e8bcc8c",
+        (2.307382, 2.245081, 1.863358),
+    ),
+}
+
+
+@pytest.fixture(params=card.names())
+def golden_run(request, plan):
+    """The run of a variant on 100 digits, made large enough for every one."""
+    made = plan(
+        control=request.param,
+        design="arms",
+        factors={},
+        seeds=[0],
+        dataset={"name": "digits", "subset": 100, "image_size": [28, 28]},
+        recipe={"epochs": N_STEPS, "batch_size": 100, "learning_rate": 0.01},
+    )
+    return made.runs[0]
+
+
+def weights_digest(model: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def test_golden_numbers_cover_every_built_in_variant():
+    assert set(GOLDEN) == set(card.names()), "add the new variant's numbers to GOLDEN"
+
+
+def test_initial_weights_are_the_stored_ones(golden_run):
+    found = weights_digest(training.initial_model(golden_run, CPU))
+    family = card.find(golden_run.variant).family
+    assert found == GOLDEN[golden_run.variant][0], (
+        f"{golden_run.variant}: the initial weights moved to {found}; if that is meant, raise "
+        f"`revision` of the {family!r} cards in lenet_variants/card.py (or TRAINING_REVISION in "
+        "ablations/record.py, if every variant moved) and store the new digest"
+    )
+
+
+def test_training_losses_are_the_stored_ones(golden_run, digits):
+    data = training.place(prepare(digits, golden_run.dataset), golden_run, CPU)
+    trained = training.train(golden_run, data, CPU, lambda _: None)
+    found = trained.curves["train/loss"]
+    assert found == pytest.approx(GOLDEN[golden_run.variant][1], abs=1e-5, rel=0), (
+        f"{golden_run.variant}: the training losses moved to {found}; if that is meant, raise "
+        "TRAINING_REVISION in ablations/record.py (or `revision` of the card's family in "
+        "lenet_variants/card.py, if only its networks moved) and store the new losses"
+    )
