@@ -138,27 +138,42 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return counted
 
 
-@pytest.fixture
-def forget_variants() -> Iterator[Callable[[], None]]:
-    """Takes out of the catalogue what was registered since; called once more after the test."""
+@pytest.fixture(scope="session")
+def forget_since() -> Callable[[tuple[str, ...]], None]:
+    """Takes every variant out of the catalogue but those named."""
     from lenet_variants import builders, card  # noqa: PLC0415 (torch)
 
-    before = set(card.names())
-
-    def forget() -> None:
-        for name in set(card.names()) - before:
+    def forget(before: tuple[str, ...]) -> None:
+        for name in set(card.names()) - set(before):
             card.remove(name)
             builders.remove(name)
 
-    yield forget
-    forget()
+    return forget
 
 
 @pytest.fixture
-def fragile(home: Path, forget_variants: Callable[[], None]) -> Path:
-    """A plug-in file with the variant `fragile`, which fails while `broken` lies beside it."""
+def forget_variants(
+    forget_since: Callable[[tuple[str, ...]], None],
+) -> Iterator[Callable[[], None]]:
+    """Takes out what the test has registered so far; called once more at its end."""
+    from lenet_variants import card  # noqa: PLC0415 (torch)
+
+    before = card.names()
+    yield lambda: forget_since(before)
+    forget_since(before)
+
+
+@pytest.fixture(scope="session")
+def fragile_source() -> str:
+    """A plug-in whose variant `fragile` fails while a file `broken` lies beside it."""
+    return FRAGILE
+
+
+@pytest.fixture
+def fragile(home: Path, fragile_source: str, forget_variants: Callable[[], None]) -> Path:
+    """That plug-in in `home`; what it registers is forgotten after the test."""
     path = home / "fragile.py"
-    path.write_text(FRAGILE, encoding="utf-8")
+    path.write_text(fragile_source, encoding="utf-8")
     return path
 
 
