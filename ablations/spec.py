@@ -30,6 +30,7 @@ Design = Literal["one-factor", "grid", "arms"]
 Probe = Literal["shift", "image_size"]
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
+MOST_SEEDS = 10_000
 SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
 
 
@@ -145,8 +146,8 @@ def _arm(raw: Any) -> Any:
 
 
 def _seed_list(raw: Any) -> Any:
-    if isinstance(raw, bool):
-        raise ValueError("must be a count or a list of seeds")  # noqa: TRY004 (pydantic wants ValueError)
+    if isinstance(raw, int) and raw > MOST_SEEDS:  # a slip of the hand, before it fills the memory
+        raise ValueError(f"must be at most {MOST_SEEDS} seeds, got {raw}")
     return list(range(raw)) if isinstance(raw, int) else raw
 
 

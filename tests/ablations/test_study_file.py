@@ -127,6 +127,7 @@ def test_unknown_key_is_told_with_the_nearest(told):
         ([1, 0, 1], "seeds: names a seed twice: [0, 1, 1]"),
         ("0..2", "seeds: must be a list, got '0..2'"),
         (True, "seeds: must not be true or false, got True"),
+        (2_000_000_000, "seeds: must be at most 10000 seeds, got 2000000000"),
         ([-1], "seeds.0: must be >= 0, got -1"),
         ([0, 2**31], "seeds.1: must be < 2147483648, got 2147483648"),
     ],
@@ -229,6 +230,11 @@ def test_design_and_factors_must_fit(told):
             "arms.0.name: must not contain control characters, got 'a\\tb'",
         ),
         ([3], "arms.0: must be a mapping, got 3"),
+        (
+            [{"variant": "mlp", "levls": {}}],
+            "arms.0.levls: unknown key 'levls'; did you mean 'levels'? "
+            "(known: by, dataset, levels, matched_to, name, recipe, variant)",
+        ),
         (
             ["mlpp"],
             "arms.0.variant: expected a registered name, got 'mlpp'; did you mean 'mlp'? "
