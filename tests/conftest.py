@@ -84,24 +84,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without a study; MLflow needs seconds to make its tables."""
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Puts an empty store into a folder; copied, since MLflow needs seconds to make its tables."""
     from ablations.tracking.store import open_client  # noqa: PLC0415 (most tests need no MLflow)
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
+    made = tmp_path_factory.mktemp("store") / "mlflow.db"
+    open_client(f"sqlite:///{made}")
+
+    def put(folder: Path) -> str:
+        original, copied = sqlite3.connect(made), sqlite3.connect(folder / "mlflow.db")
+        original.backup(copied)
+        original.close()
+        copied.close()
+        return f"sqlite:///{folder / 'mlflow.db'}"
+
+    return put
 
 
 @pytest.fixture
-def store_uri(home: Path, empty_store: Path) -> str:
+def store_uri(home: Path, new_store: Callable[[Path], str]) -> str:
     """The store that a study in `home` uses by default."""
-    copied = sqlite3.connect(home / "mlflow.db")
-    original = sqlite3.connect(empty_store)
-    original.backup(copied)
-    original.close()
-    copied.close()
-    return f"sqlite:///{home / 'mlflow.db'}"
+    return new_store(home)
 
 
 @pytest.fixture(scope="session")

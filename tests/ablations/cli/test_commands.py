@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ablations.record import RunRecord
+from ablations.study_file import load_study
+from ablations.tracking.outbox import Entry, Outbox
+from ablations.tracking.store import MlflowStore
+from ablations.tracking.tracker import driver_lock
+
+INLINE = ("--executor", "inline", "--device", "cpu")
+
+
+def test_help_has_an_example_for_every_command_and_loads_nothing_heavy(process_environment):
+    code = """
+import sys
+from typer.testing import CliRunner
+from ablations.cli.commands import app, data_app
+commands = [[c.name or c.callback.__name__] for c in app.registered_commands]
+commands += [["data", c.name] for c in data_app.registered_commands]
+for command in [[], *commands]:
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0, (command, result.output)
+    assert not command or f"Example: ablations {' '.join(command)}" in result.output, command
+heavy = {"torch", "torchvision", "mlflow", "pandas", "seaborn", "matplotlib", "sklearn", "scipy"}
+print(len(commands), sorted(heavy & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(  # noqa: S603
+        command, check=False, capture_output=True, text=True, env=process_environment
+    )
+    assert (done.stdout, done.stderr) == ("12 []\n", "")
+
+
+def test_no_command_is_help(call):
+    result = call()
+    assert result.exit_code == 2
+    assert "Usage: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("variant", "n_parameters", "n_macs"),
+    [("lenet", 44_426, 281_640), ("lenet-d2l", 61_706, 416_520)],
+)
+def test_describe_counts_what_the_papers_count(call, variant, n_parameters, n_macs):
+    facts = json.loads(call("describe", variant, "--json").output)
+    assert (facts["n_parameters"], facts["n_macs"]) == (n_parameters, n_macs)
+    assert sum(layer["n_parameters"] for layer in facts["layers"]) == n_parameters
+    assert set(facts) == {
+        "name",
+        "source",
+        "input",
+        "n_classes",
+        "levels",
+        "layers",
+        "n_parameters",
+        "n_macs",
+    }
+
+
+def test_describe_takes_an_input_and_classes(call):
+    facts = json.loads(
+        call("describe", "lenet", "--input", "3x32X32", "--classes", 7, "--json").output
+    )
+    assert (facts["input"], facts["n_classes"]) == ([3, 32, 32], 7)
+    assert facts["layers"][-1]["output_shape"] == [7]
+
+
+@pytest.mark.parametrize("text", ["28x28", "1x28x", "axbxc", "0x28x28", "1x-2x3", "1x2x3x4"])
+def test_an_input_that_is_no_shape_is_bad_input(call, text):
+    result = call("describe", "lenet", "--input", text)
+    assert result.exit_code == 2
+    assert f"must be CHANNELSxHEIGHTxWIDTH such as 1x28x28, got {text!r}" in result.output
+
+
+def test_an_unknown_variant_is_bad_input_with_the_nearest_name(call):
+    result = call("describe", "lenett")
+    assert result.exit_code == 2
+    assert result.output.startswith("error: ")
+    assert "'lenett'" in result.output
+    assert "did you mean 'lenet'?" in result.output
+
+
+def test_an_input_too_small_for_a_network_is_bad_input(call):
+    result = call("describe", "lenet", "--input", "1x4x4")
+    assert result.exit_code == 2
+    assert "conv" in result.output
+
+
+def test_variants_are_listed_with_their_sizes(call):
+    rows = json.loads(call("variants", "--json").output)
+    assert {"lenet", "lenet-d2l", "mlp", "softmax"} <= {row["name"] for row in rows}
+    keys = {"name", "family", "levels", "source", "input", "n_parameters", "n_macs"}
+    assert all(set(row) == keys for row in rows)
+    assert "lenet-d2l" in call("variants").output
+
+
+def test_init_writes_a_study_that_loads_and_never_overwrites(call, home):
+    result = call("init", "mine.yaml")
+    assert result.exit_code == 0
+    assert "ablations run mine.yaml" in result.output
+    assert load_study("mine.yaml").study == "my-study"
+    again = call("init", "mine.yaml")
+    assert again.exit_code == 2
+    assert "mine.yaml: 1 problem\n  is there already; name another file" in again.output
+
+
+def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
+    content = json.loads(call("plan", tiny_file(), "--json").output)
+    assert set(content) == {"study", "arms", "runs", "estimated_seconds"}
+    keys = ["name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs"]
+    assert [list(arm) for arm in content["arms"]] == [keys, keys]
+    assert [arm["changes"] for arm in content["arms"]] == [{}, {"activation": "relu"}]
+    assert [set(run) for run in content["runs"]] == [
+        {"run_key", "arm", "comparison", "seed", "state"}
+    ] * 4
+    assert {run["state"] for run in content["runs"]} == {"new"}
+    assert [path.name for path in home.iterdir()] == ["study.yaml"]
+
+
+def test_run_trains_then_plan_and_status_tell_it_is_done(call, tiny_file, store_uri):
+    study = tiny_file()
+    result = call("run", study, *INLINE, "--no-report")
+    assert result.exit_code == 0
+    assert "tiny: 2 arms x 2 seeds = 4 runs, 4 to train" in result.output
+    assert "[4/4]" in result.output
+    again = call("run", study, *INLINE, "--no-report")
+    assert "4 kept as they are, nothing to train" in again.output
+    states = [run["state"] for run in json.loads(call("plan", study, "--json").output)["runs"]]
+    assert states == ["done"] * 4
+    assert call("status", study).output.count("2 done") == 2
+    assert "2 done" in call("plan", study, "--set", "seeds=3").output
+    assert "1 new" in call("plan", study, "--set", "seeds=3").output
+
+
+def test_a_failed_run_exits_1_now_and_later_and_the_report_is_built(
+    call, tiny_file, store_uri, fragile, home
+):
+    fragile.with_name("broken").touch()
+    study = tiny_file(arms=["fragile"], plugins=["fragile.py"], seeds=1)
+    result = call("run", study, *INLINE, "--out", "out")
+    assert result.exit_code == 1
+    assert "fragile s0  FAILED RuntimeError: this network is broken" in result.output
+    assert "1 runs failed; --retry-failed trains them again" in result.output
+    arms = json.loads((home / "out" / "results.json").read_text())["arms"]
+    assert {arm["name"]: arm["failures"] for arm in arms}["fragile"] == {"FAILED": 1}
+    assert call("run", study, *INLINE, "--no-report").exit_code == 1
+    assert "1 failed" in call("status", study).output
+    fragile.with_name("broken").unlink()
+    assert call("run", study, *INLINE, "--no-report", "--retry-failed").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "none.yaml"), "none.yaml: 1 problem\n  cannot be read: No such file"),
+        (("plan", "none.yaml"), "none.yaml: 1 problem\n  cannot be read: No such file"),
+        (("run", "study.yaml", "--set", "seeds"), "must read path.to.key=value, got 'seeds'"),
+        (("run", "study.yaml", "--set", "control=lenett"), "did you mean 'lenet'?"),
+        (("run", "study.yaml", "--set", "sedes=3"), "did you mean 'seeds'?"),
+        (("run", "study.yaml", "--set", "recipe.epochs=0"), "recipe.epochs: must be >= 1, got 0"),
+        (("run", "study.yaml", "--device", "tpu"), "--device: 1 problem\n  must be one of auto, "),
+        (("run", "study.yaml", "--executor", "ray"), "must be local or inline, got 'ray'"),
+        (("report", "none"), "no study 'none'; run it first (stored: none)"),
+        (("data", "fetch", "mnits"), "did you mean 'mnist'?"),
+    ],
+)
+def test_bad_input_is_named_and_exits_2(call, tiny_file, store_uri, words, message):
+    tiny_file()
+    result = call(*words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_every_problem_of_a_file_is_told_at_once(call, tiny_file):
+    study = tiny_file(seeds=0, control="lenett", recipe={"epochs": 0, "learnig_rate": 1})
+    result = call("plan", study)
+    assert result.exit_code == 2
+    assert "study.yaml: 4 problems" in result.output
+
+
+def test_an_image_size_at_which_layers_vanish_names_the_arms(call, tiny_file):
+    study = tiny_file(control="lenet")
+    result = call("run", study, *INLINE, "--set", "dataset.image_size=[8, 8]")
+    assert result.exit_code == 2
+    assert "arm 'control': " in result.output
+    assert "arm 'activation=relu': " in result.output
+    assert "conv2: expected an input of at least 5x5 for its 5x5 window" in result.output
+    assert "use larger images, more padding, a smaller kernel" in result.output
+
+
+def test_a_store_that_is_down_exits_3_and_trains_nothing(call, tiny_file, home):
+    result = call("run", tiny_file(), *INLINE, "--tracking-uri", "http://127.0.0.1:9")
+    assert result.exit_code == 3
+    assert "error: tracking store http://127.0.0.1:9: " in result.output
+    assert not list(Outbox(home / ".ablations").entries())
+
+
+def test_sync_with_a_store_that_is_down_exits_3_and_keeps_the_entries(
+    call, tiny_file, store_uri, home
+):
+    call("run", tiny_file(seeds=1), *INLINE, "--no-report")
+    assert call("sync").output == "nothing was waiting\n"
+    _leave_in_outbox(home, "http://127.0.0.1:9")
+    result = call("sync")
+    assert result.exit_code == 3
+    assert len(list(Outbox(home / ".ablations").entries())) == 1
+
+
+def _leave_in_outbox(home: Path, uri: str, study: str = "left") -> None:
+    """A finished run that its store does not have, as an interrupted driver leaves it."""
+    text = next(home.glob("mlartifacts/**/record.json")).read_text()
+    record = RunRecord.from_json(text)
+    waiting = Entry(uri, study, record.run_key, record.env_key, 1, record, (), {})
+    Outbox(home / ".ablations").put(waiting)
+
+
+def test_sync_stores_what_waits_and_status_tells_of_it(call, tiny_file, store_uri, home):
+    study = tiny_file(seeds=1)
+    call("run", study, *INLINE, "--no-report")
+    _leave_in_outbox(home, store_uri)
+    assert "1 finished runs wait for the store: ablations sync" in call("status", study).output
+    assert call("sync").output == "1 runs stored\n"
+    assert {run.study for run in MlflowStore(store_uri).stored_runs()} == {"tiny", "left"}
+
+
+def test_a_folder_another_driver_works_in_exits_2(call, tiny_file, store_uri, home):
+    with driver_lock(home / ".ablations"):
+        result = call("run", tiny_file(), *INLINE)
+    assert result.exit_code == 2
+    assert "another `ablations` is working here; wait for it, or give --work-dir" in result.output
+
+
+def test_doctor_finds_a_study_left_running_and_runs_that_wait(call, tiny_file, store_uri, home):
+    study = tiny_file(seeds=1)
+    call("run", study, *INLINE, "--no-report")
+    store = MlflowStore(store_uri)
+    _, parent = store.parent("tiny")
+    store.client.update_run(parent, status="RUNNING")
+    _leave_in_outbox(home, store_uri, "tiny")
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert "problem  drivers: marked RUNNING, but no driver is here: tiny" in result.output
+    assert "problem  outbox: 1 finished runs wait in .ablations: ablations sync" in result.output
+    call("run", study, *INLINE, "--no-report")
+    after = call("doctor").output
+    assert "ok       drivers: none died" in after
+    assert "ok       outbox: empty" in after
+
+
+def test_doctor_in_an_empty_folder_makes_no_store(call, home):
+    result = call("doctor")
+    assert "ok       store: " in result.output
+    assert "is not there yet; the first run makes it" in result.output
+    assert list(home.iterdir()) == []
+
+
+def test_the_ui_of_a_store_that_is_not_there_exits_3(call, home):
+    result = call("ui")
+    assert result.exit_code == 3
+    assert "is not there yet; run a study in this folder first" in result.output
+
+
+def test_data_sets_are_listed_and_one_that_is_there_is_fetched(call):
+    assert "fashion-mnist" in call("data", "list").output.split()
+    assert call("data", "fetch", "digits").output.startswith("digits: ")
+
+
+def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
+    call, tiny_file, store_uri, home
+):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    assert call("report", "tiny", "--out", "a", "--formats", "json").exit_code == 0
+    assert call("report", study, "--out", "b", "--formats", "json,md,csv").exit_code == 0
+    documents = {"results.json", "costs.json", "provenance.json"}
+    assert {path.name for path in Path("a").iterdir()} == documents
+    assert {path.name for path in Path("b").iterdir()} > documents | {"report.md"}
+    assert Path("a/results.json").read_bytes() == Path("b/results.json").read_bytes()
+    unknown = call("report", "tiny", "--formats", "pdf")
+    assert unknown.exit_code == 2
+    assert "got ['pdf']" in unknown.output
+    near = call("report", "tinny")
+    assert near.exit_code == 2
+    assert "no study 'tinny'; did you mean 'tiny'? run it first (stored: tiny)" in near.output

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ablations.cli.reporting import shown_seeds, slug
+from ablations.executors.base import Began
+from ablations.runner import RunOptions, run_study
+from ablations.study_file import load_study
+from ablations.tracking.store import MlflowStore
+
+INLINE = ("--executor", "inline", "--device", "cpu")
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b\\c:*?", "Größe — 日本", "", "." * 300])
+def test_a_folder_name_is_safe_whatever_the_study_is_called(name):
+    found = slug(name)
+    assert set(found) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert 0 < len(found) <= 70
+
+
+def test_names_that_read_alike_get_folders_of_their_own():
+    assert slug("My study!").startswith("my-study-")
+    assert slug("My study!") != slug("my study")
+
+
+def test_only_planned_verdicts_count_as_shown():
+    arms = [
+        {"name": name, "comparison": "shared", "values": {"0": 1.0, "1": 1.0, "2": 1.0}}
+        for name in ("control", "a", "b", "c")
+    ]
+    del arms[1]["values"]["2"]
+    contrasts = [
+        {"name": "a - control", "arm": "a", "control": "control", "verdict": "better", "flags": []},
+        {"name": "b - control", "arm": "b", "control": "control", "verdict": None, "flags": []},
+        {
+            "name": "c - control",
+            "arm": "c",
+            "control": "control",
+            "verdict": "undecided",
+            "flags": ["extended_after_results"],
+        },
+    ]
+    assert shown_seeds({"arms": arms, "contrasts": contrasts}) == {"a - control": [0, 1]}
+
+
+def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file, store_uri, home):
+    result = call("run", tiny_file(seeds=3), *INLINE)
+    assert result.exit_code == 0
+    folder = home / "ablation-reports" / slug("tiny")
+    names = {path.name for path in folder.iterdir()}
+    assert {"report.html", "report.md", "results.json", "costs.json", "provenance.json"} < names
+    store = MlflowStore(store_uri)
+    _, parent = store.parent("tiny")
+    stored = store.client.list_artifacts(parent, "report")
+    assert {item.path for item in stored} == {f"report/{name}" for name in names}
+    note = store.client.get_run(parent).data.tags["mlflow.note.content"]
+    assert note == (folder / "report.md").read_text()
+    results = json.loads((folder / "results.json").read_text())
+    (contrast,) = results["contrasts"]
+    row = next(line for line in result.output.splitlines() if contrast["verdict"] in line)
+    low, high = (f"{100 * bound:+.2f}" for bound in contrast["ci_adjusted"])
+    assert row.split()[1:] == [
+        "activation=relu",
+        f"{100 * contrast['estimate']:+.2f}",
+        *(low, "to", high),
+        "3",
+    ]
+    assert "Does ReLU help?" in result.output
+    assert f"{len(results['warnings'])} notes on how far this carries" in result.output
+    assert str(folder.relative_to(home) / "report.html") in result.output
+    assert "#/experiments/" in result.output
+
+
+def test_a_report_of_a_part_is_marked_not_final_and_shows_no_verdict(
+    call, tiny_file, store_uri, home
+):
+    call("run", tiny_file(seeds=3), *INLINE, "--no-report")
+    interrupted = load_study("study.yaml", ["seeds=4"])
+    with pytest.raises(KeyboardInterrupt):
+        run_study(interrupted, RunOptions(device="cpu", executor="inline"), _stop)
+    result = call("report", "tiny", "--formats", "json", "--out", "out")
+    results = json.loads((home / "out" / "results.json").read_text())
+    assert not results["final"]
+    assert [item["verdict"] for item in results["contrasts"]] == [None]
+    assert "not final: planned runs are missing, so there are no verdicts" in result.output
+
+
+def _stop(event: object) -> None:
+    if isinstance(event, Began):
+        raise KeyboardInterrupt

@@ -1,0 +1,167 @@
+"""A driver that is interrupted or killed in the middle of a study, and the one that goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ablations.errors import LockedError
+from ablations.record import RunState
+from ablations.runner import RunOptions, run_study
+from ablations.study_file import load_study
+from ablations.tracking.store import MlflowStore
+
+pytestmark = pytest.mark.end_to_end
+
+# Eight runs, long enough that a signal after the first one finds others at work.
+LONG = {"seeds": 4, "recipe": {"epochs": 60, "batch_size": 32}}
+
+
+@pytest.fixture
+def go_on(home, store_uri):
+    """Runs the study in `home` to its end in this process; the keys of what it trained."""
+
+    def run(study: Path) -> list[str]:
+        options = RunOptions(store_uri, home / ".ablations", device="cpu", executor="inline")
+        return [record.run_key for record in run_study(load_study(study), options)]
+
+    return run
+
+
+def _workers_of(pid: int) -> list[int]:
+    """Processes whose parent is `pid`, or whose parent has died and that were its workers."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def _wait_for_end(pids: list[int], seconds: float) -> list[int]:
+    """Those of `pids` that still run after that time."""
+    deadline = time.monotonic() + seconds
+    alive = pids
+    while alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+        alive = [pid for pid in alive if _runs(pid)]
+    return alive
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupted_study_keeps_what_it_has_and_goes_on_from_there(
+    tiny_file, store_uri, start, read_until, go_on, children_of, number
+):
+    study = tiny_file(**LONG)
+    driver = start("run", study, "--workers", 2, "--no-report")
+    read_until(driver, "[1/8]")
+    workers = _workers_of(driver.pid)
+    clock = time.monotonic()
+    driver.send_signal(number)
+    rest = driver.stdout.read()
+    assert driver.wait() == 130
+    assert time.monotonic() - clock < 15
+    assert f"stopped; finished runs are kept, and `ablations run {study}` goes on" in rest
+    assert "Traceback" not in rest
+    assert _wait_for_end(workers, 5) == []
+
+    stored = MlflowStore(store_uri).stored_runs()
+    states = Counter(run.state for run in stored)
+    assert set(states) == {RunState.FINISHED, RunState.INTERRUPTED}
+    assert MlflowStore(store_uri).open_studies() == []
+    finished = {run.run_key for run in stored if run.state is RunState.FINISHED}
+    trained = go_on(study)
+    assert len(trained) == 8 - len(finished)
+    assert not finished & set(trained)
+    done = [run.data.tags["run_key"] for run in _finished(children_of("tiny"))]
+    assert (len(done), len(set(done))) == (8, 8)
+
+
+def _finished(runs) -> list:
+    return [run for run in runs if run.data.tags["state"] == "FINISHED"]
+
+
+def test_a_killed_driver_costs_only_the_runs_in_flight(
+    tiny_file, store_uri, start, read_until, go_on, children_of, home
+):
+    study = tiny_file(**LONG)
+    driver = start("run", study, "--workers", 2, "--no-report")
+    read_until(driver, "[2/8]")
+    workers = _workers_of(driver.pid)
+    with pytest.raises(LockedError, match="another `ablations` is working here"):
+        go_on(study)
+    driver.kill()
+    driver.wait()
+    assert _wait_for_end(workers, 20) == []
+    assert MlflowStore(store_uri).open_studies() == ["tiny"]
+
+    before = {run.run_key for run in MlflowStore(store_uri).stored_runs()}
+    trained = go_on(study)
+    assert len(before) >= 2
+    assert not before & set(trained)
+    assert MlflowStore(store_uri).open_studies() == []
+    _assert_whole(children_of("tiny"))
+    assert not list((home / ".ablations" / "outbox").glob("*-*"))
+
+
+def _assert_whole(children) -> None:
+    """One child a planned run, all of them finished with all their numbers."""
+    assert len(children) == len({run.data.tags["run_key"] for run in children}) == 8
+    assert {run.data.tags["state"] for run in children} == {"FINISHED"}
+    assert all("test/accuracy" in run.data.metrics for run in children)
+
+
+@pytest.mark.slow
+def test_a_driver_killed_again_and_again_at_any_moment_ends_with_one_child_a_run(
+    tiny_file, store_uri, start, go_on, children_of
+):
+    study = tiny_file(**LONG)
+    for _ in range(6):
+        driver = start("run", study, "--workers", 2, "--no-report")
+        for line in driver.stdout:
+            if line.startswith("["):
+                break
+        driver.kill()  # while it stores that run, or shortly after
+        driver.wait()
+    go_on(study)
+    _assert_whole(children_of("tiny"))
+    assert go_on(study) == []
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_a_failed_run_and_the_study_goes_on(
+    tiny_file, store_uri, start, read_until, go_on, children_of
+):
+    study = tiny_file(**LONG)
+    driver = start("run", study, "--workers", 2, "--no-report")
+    read_until(driver, "[1/8]")
+    command = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in _workers_of(driver.pid)}
+    worker = next(pid for pid, text in command.items() if "spawn_main" in text)
+    os.kill(worker, signal.SIGKILL)
+    rest = driver.stdout.read()
+    assert driver.wait() == 1
+    assert "ended by signal 9 while it trained this run" in rest
+    states = Counter(run.data.tags["state"] for run in children_of("tiny"))
+    assert states == {"FINISHED": 7, "KILLED": 1}
+    assert go_on(study) == []

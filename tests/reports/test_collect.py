@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ablations.errors import StoreError, StudyNotFoundError
+from ablations.record import RunState
+from ablations.runner import RunOptions, run_study
+from ablations.study_file import parse_study
+from ablations.tracking.store import MlflowStore
+from ablations.tracking.tracker import Tracker
+from lenet_variants.registry import load_plugin
+from reports.analysis import analyse
+from reports.collect import collect_runs, collect_study
+from reports.table import validated_curves, validated_runs
+
+
+@pytest.fixture
+def train(home, store_uri):
+    """Runs a study given as plain values in `home`; returns its records."""
+    usual = RunOptions(store_uri, home / ".ablations", device="cpu", executor="inline")
+
+    def run(raw, **changes):
+        return run_study(parse_study(raw), replace(usual, **changes))
+
+    return run
+
+
+def test_a_table_has_a_row_a_run_with_its_factors_and_metrics(train, tiny, store_uri):
+    records = {record.run_key: record for record in train(tiny(probes=["shift"]))}
+    runs = collect_runs("tiny", store_uri)
+    assert set(runs["run_key"]) == set(records)
+    assert not runs.duplicated(["arm", "comparison", "seed"]).any()
+    for row in runs.to_dict("records"):
+        record = records[row["run_key"]]
+        assert (row["arm"], row["comparison"], row["seed"]) == (record.arm, "shared", record.seed)
+        assert row["state"] == "FINISHED"
+        assert row["activation"] == record.spec["levels"]["activation"]
+        assert {name: row[name] for name in record.metrics} == dict(record.metrics)
+        (probe,) = record.measurements
+        assert {name: row[name] for name in probe.metrics} == dict(probe.metrics)
+        assert row["device"] == record.environment.device_model
+
+
+def test_the_table_is_one_that_analyse_takes(train, tiny, store_uri):
+    train(tiny(seeds=3))
+    tables = collect_study("tiny", store_uri)
+    assert len(validated_runs(tables.runs)) == 6
+    assert len(validated_curves(tables.curves)) == 12
+    results = analyse(
+        tables.runs, tables.plan, examples=tables.examples, curves=tables.curves
+    ).to_dict()
+    assert {arm["name"]: arm["n_finished"] for arm in results["arms"]} == {
+        "control": 3,
+        "activation=relu": 3,
+    }
+
+
+def test_factors_of_the_recipe_and_of_shapes_are_columns(train, tiny, store_uri):
+    factors = {"recipe.batch_size": [32, 64], "channels": [[6, 16], [4, 8]]}
+    train(tiny(seeds=1, factors=factors))
+    runs = collect_runs("tiny", store_uri).set_index("arm")
+    assert runs["recipe.batch_size"].to_dict() == {
+        "control": 32,
+        "recipe.batch_size=64": 64,
+        "channels=4x8": 32,
+    }
+    assert runs["channels"].to_dict() == {
+        "control": "6x16",
+        "recipe.batch_size=64": "6x16",
+        "channels=4x8": "4x8",
+    }
+
+
+def test_the_arm_comes_from_the_plan_and_not_from_a_tag(train, tiny, store_uri, children_of):
+    train(tiny(seeds=1, arms=["softmax"]))
+    client = MlflowStore(store_uri).client
+    for run in children_of("tiny"):
+        client.set_tag(run.info.run_id, "arm", "a wrong name")
+    assert set(collect_runs("tiny", store_uri)["arm"]) == {"control", "activation=relu", "softmax"}
+    train(tiny(seeds=1, arms=[{"name": "linear", "variant": "softmax"}]))
+    assert set(collect_runs("tiny", store_uri)["arm"]) == {"control", "activation=relu", "linear"}
+
+
+def test_runs_that_are_no_longer_planned_are_left_out(train, tiny, store_uri):
+    train(tiny(arms=["softmax"]))
+    train(tiny(seeds=[1]))
+    runs = collect_runs("tiny", store_uri)
+    assert {(row.arm, row.seed) for row in runs.itertuples()} == {
+        ("control", 1),
+        ("activation=relu", 1),
+    }
+
+
+def test_the_newest_attempt_counts(train, tiny, store_uri, fragile):
+    load_plugin(fragile)
+    study = tiny(seeds=1, arms=["fragile"], plugins=["fragile.py"])
+    fragile.with_name("broken").touch()
+    train(study)
+    failed = collect_runs("tiny", store_uri).set_index("arm").loc["fragile"]
+    assert failed["state"] == "FAILED"
+    assert failed["message"] == "RuntimeError: this network is broken"
+    assert np.isnan(failed["test/accuracy"])
+    fragile.with_name("broken").unlink()
+    train(study, retry_failed=True)
+    tables = collect_study("tiny", store_uri)
+    assert tables.runs.set_index("arm").loc["fragile", "state"] == "FINISHED"
+    assert len(tables.runs) == 3
+    assert {record.attempt for record in tables.records.values()} == {1, 2}
+
+
+def test_runs_of_two_places_are_never_in_one_table(train, tiny, store_uri, children_of):
+    train(tiny())
+    client = MlflowStore(store_uri).client
+    last, *others = sorted(children_of("tiny"), key=lambda run: -run.info.end_time)
+    for run in others[:2]:
+        client.set_tag(run.info.run_id, "place_key", "another machine")
+    found = set(collect_runs("tiny", store_uri)["run_key"])
+    assert found == {last.data.tags["run_key"], others[2].data.tags["run_key"]}
+
+
+def test_curves_are_a_row_an_epoch(train, tiny, store_uri):
+    records = train(tiny(seeds=1))
+    curves = collect_study("tiny", store_uri).curves
+    for record in records:
+        own = curves[curves["run_key"] == record.run_key]
+        assert own["epoch"].tolist() == [1, 2]
+        assert own["train/loss"].tolist() == record.curves["train/loss"]
+
+
+def test_examples_say_which_test_images_were_right(train, tiny, store_uri):
+    records = train(tiny(seeds=1))
+    examples = collect_study("tiny", store_uri).examples
+    for record in records:
+        assert examples[record.run_key].mean() == pytest.approx(record.metrics["test/accuracy"])
+    assert collect_study("tiny", store_uri, with_examples=False).examples == {}
+
+
+def test_a_study_without_a_finished_run_is_an_empty_table(train, tiny, store_uri):
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(parse_study(tiny()), RunOptions(store_uri, device="cpu", executor="inline"), stop)
+    tables = collect_study("tiny", store_uri)
+    assert tables.runs.empty
+    assert tables.curves.empty
+    assert analyse(tables.runs, tables.plan).to_dict()["final"] is False
+
+
+def test_an_interrupted_run_is_a_row_that_says_so(train, tiny, store_uri, children_of):
+    records = train(tiny(seeds=1))
+    client = MlflowStore(store_uri).client
+    (first, _) = children_of("tiny")
+    interrupted = replace(records[0], state=RunState.INTERRUPTED, metrics={}, curves={})
+    client.log_text(first.info.run_id, interrupted.to_json(), "record.json")
+    states = collect_runs("tiny", store_uri)["state"]
+    assert sorted(states) == ["FINISHED", "INTERRUPTED"]
+
+
+def test_a_study_that_is_not_there_is_named_with_those_that_are(train, tiny, store_uri):
+    train(tiny(seeds=1))
+    message = r"no study 'tinny'; did you mean 'tiny'\? run it first \(stored: tiny\)"
+    with pytest.raises(StudyNotFoundError, match=message):
+        collect_runs("tinny", store_uri)
+
+
+def test_a_store_that_is_down_is_one_error():
+    with pytest.raises(StoreError, match=r"tracking store http://127\.0\.0\.1:9: "):
+        collect_runs("tiny", "http://127.0.0.1:9")
+
+
+def test_verdicts_shown_before_reach_the_plan(train, tiny, store_uri, home):
+    train(tiny(seeds=3))
+    tables = collect_study("tiny", store_uri)
+    assert tables.plan.shown == {}
+    assert tables.plan.deviations == ()
+    tracker = Tracker(store_uri, home / ".ablations")
+    tracker.store_report(tables.plan_json, {}, "", {"activation=relu - control": [0, 1, 2]})
+    train(tiny(seeds=4))
+    after = collect_study("tiny", store_uri)
+    assert after.plan.shown == {"activation=relu - control": (0, 1, 2)}
+    assert after.plan.deviations == ("seeds [3] were added after verdicts were shown",)
