@@ -57,6 +57,7 @@ class DataFacts:
     """What a plan must know of the data: content digest, sizes, and how a `DataSpec` misfits."""
 
     digest: str
+    n_train: int
     input_shape: Shape
     n_classes: int
     check: Callable[[DataSpec], Sequence[str]]
@@ -181,7 +182,8 @@ class ArmBuilder:
         if matched_to:
             if matched_to not in self.made:
                 raise card.VariantError(
-                    f"matched_to {matched_to!r} must stand before it in the study"
+                    f"matched_to must name an arm that stands before it, got {matched_to!r} "
+                    f"(there are: {', '.join(self.made)})"
                 )
             target = self.counts[matched_to]
             levels = dict(
@@ -199,8 +201,15 @@ class ArmBuilder:
         changes |= {f"dataset.{key}": value for key, value in arm.dataset.items()}
         return self._arm(name, arm.variant, levels, arm.recipe, arm.dataset, changes=changes)
 
+    def _dataset(self, dataset: Mapping[str, Any]) -> DataSpec:
+        """The arm's data; what asks for all images, or for their own size, asks for nothing."""
+        whole = changed(self.spec.dataset, dataset)
+        own = {"subset": self.data.n_train, "image_size": self.data.input_shape[1:]}
+        plain = {key: None for key, value in own.items() if getattr(whole, key) == value}
+        return changed(whole, plain)
+
     def _input_shape(self, dataset: Mapping[str, Any]) -> Shape:
-        size = changed(self.spec.dataset, dataset).image_size
+        size = self._dataset(dataset).image_size
         return (self.data.input_shape[0], *(size or self.data.input_shape[1:]))
 
     def _arm(
@@ -214,8 +223,12 @@ class ArmBuilder:
         changes: Cell,
     ) -> Arm:
         whole_recipe = changed(self.spec.recipe, recipe)
-        whole_dataset = changed(self.spec.dataset, dataset)
-        self.problems += [f"arm {name!r}: {text}" for text in self.data.check(whole_dataset)]
+        whole_dataset = self._dataset(dataset)
+        misfits = list(self.data.check(whole_dataset))
+        if not dataset:  # the study's own data: said once, not for every arm
+            self.problems += [text for text in misfits if text not in self.problems]
+        else:
+            self.problems += [f"arm {name!r}: {t}" for t in misfits if t not in self.problems]
         shape = self._input_shape(dataset)
         counts = self.networks.count(variant, levels, shape, self.data.n_classes)
         self.counts[name] = counts

@@ -165,39 +165,26 @@ def _record(  # noqa: PLR0913 (the fields of a record)
 
 
 def _trained(job: Job, data: training.RunData, device: torch.device, on_epoch: OnEpoch) -> Outcome:
-    started, memory = now_ms(), devices.PeakMemory(device)
-    environment = environment_of(job.run, device)
-    trained = training.train(job.run, data, device, on_epoch)
+    run, started, memory = job.run, now_ms(), devices.PeakMemory(device)
+    environment = environment_of(run, device)
+    trained = training.train(run, data, device, on_epoch)
     costs = _train_costs(trained)
-    if trained.diverged_epoch is None:
-        clock = time.perf_counter()
-        evaluation = training.evaluate_test(
-            trained.model, data, training.loss_function(job.run.recipe)
-        )
-        costs["cost/evaluation_seconds"] = time.perf_counter() - clock
-        if not math.isfinite(evaluation.loss):
-            trained.diverged_epoch = job.run.recipe.epochs
-    costs |= memory.metrics()
     if trained.diverged_epoch is not None:
-        message = f"the loss was not finite in epoch {trained.diverged_epoch}"
-        record = _record(
-            job.run,
-            RunState.DIVERGED,
-            environment,
-            started,
-            metrics=costs,
-            trained=trained,
-            message=message,
-        )
-        return Outcome(job, record, message=message)
-    metrics = trained.epochs[-1].metrics | evaluation.metrics("test") | costs
+        return _diverged(job, trained, environment, started, costs=costs | memory.metrics())
+    clock = time.perf_counter()
+    evaluation = training.evaluate_test(trained.model, run, data)
+    costs["cost/evaluation_seconds"] = time.perf_counter() - clock
+    costs |= memory.metrics()
+    if not math.isfinite(evaluation.loss):
+        trained.diverged_epoch = run.recipe.epochs
+        return _diverged(job, trained, environment, started, costs=costs)
     measurements = _measured(job, trained.model, data)
     record = _record(
-        job.run,
+        run,
         RunState.FINISHED,
         environment,
         started,
-        metrics=metrics,
+        metrics=trained.epochs[-1].metrics | evaluation.metrics("test") | costs,
         trained=trained,
         measurements=measurements,
     )
@@ -206,6 +193,27 @@ def _trained(job: Job, data: training.RunData, device: torch.device, on_epoch: O
         WEIGHTS_FILE: _weights(trained.model),
     }
     return Outcome(job, record, measurements, files)
+
+
+def _diverged(
+    job: Job,
+    trained: training.Trained,
+    environment: Environment,
+    started_ms: int,
+    *,
+    costs: Mapping[str, float],
+) -> Outcome:
+    message = f"the loss was not finite in epoch {trained.diverged_epoch}"
+    record = _record(
+        job.run,
+        RunState.DIVERGED,
+        environment,
+        started_ms,
+        metrics=costs,
+        trained=trained,
+        message=message,
+    )
+    return Outcome(job, record, message=message)
 
 
 def _train_costs(trained: training.Trained) -> dict[str, float]:

@@ -98,7 +98,13 @@ class Prepared:
         def check(dataset: DataSpec) -> Sequence[str]:
             return data.check_spec(dataset, self.raw)
 
-        return DataFacts(self.raw.digest, self.raw.input_shape, self.raw.n_classes, check)
+        return DataFacts(
+            self.raw.digest,
+            len(self.raw.train_labels),
+            self.raw.input_shape,
+            self.raw.n_classes,
+            check,
+        )
 
     def _check_precision(self) -> None:
         wrong = [

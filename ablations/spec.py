@@ -151,7 +151,9 @@ def _seed_list(raw: Any) -> Any:
     return list(range(raw)) if isinstance(raw, int) else raw
 
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], BeforeValidator(_seed_list)]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...], BeforeValidator(_seed_list)
+]
 
 
 class StudySpec(_Frozen):

@@ -27,6 +27,19 @@ from ablations.spec import (
 from lenet_variants import card
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe loading that refuses a key given twice, of which YAML would keep the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 (the base's signature)
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: the key {key_node.value!r} is given twice")
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
     """Read and check a study file.
 
@@ -39,7 +52,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
     """
     where = str(path)
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise SpecError(where, [f"cannot be read: {error.strerror}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -269,11 +282,12 @@ def _study_problems(spec: StudySpec) -> list[str]:
         f"arms: the name {name!r} is given twice; name each arm apart"
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    for number, arm in enumerate(spec.arms):
-        if arm.matched_to not in (None, "control", *names):
+    if not _variant_problems("control", spec.control):
+        other = card.find(spec.control.variant).matched_to
+        if other and "hidden" not in spec.control.levels:
             problems.append(
-                f"arms.{number}.matched_to: unknown arm {arm.matched_to!r}; "
-                f"{nearest(str(arm.matched_to), names)}(known: control, {', '.join(names)})"
+                f"control.variant: {spec.control.variant!r} is sized to the control, so it cannot "
+                f"be it; give its levels.hidden, or take another control such as {other!r}"
             )
     return problems
 

@@ -163,14 +163,19 @@ def rate_factor(recipe: Recipe, step: int, n_steps: int) -> float:
     return 1.0
 
 
-def loss_function(recipe: Recipe) -> Loss:
-    """Mean loss of a batch, from logits and class indices."""
-    if recipe.loss == "mse":
-        return _squared_error
+def training_loss(recipe: Recipe) -> Loss:
+    """The mean loss of a batch that is minimised, from logits and class indices."""
     smoothing = recipe.label_smoothing
+    if not smoothing:
+        return evaluation_loss(recipe)
     return lambda logits, labels: functional.cross_entropy(
         logits, labels, label_smoothing=smoothing
     )
+
+
+def evaluation_loss(recipe: Recipe) -> Loss:
+    """The loss that is reported: without label smoothing, so that arms can be compared."""
+    return functional.cross_entropy if recipe.loss == "cross_entropy" else _squared_error
 
 
 def _squared_error(logits: Tensor, labels: Tensor) -> Tensor:
@@ -186,14 +191,13 @@ def train(
     every finished epoch.
     """
     trained = Trained(initial_model(run, device))
-    loss = loss_function(run.recipe)
     with _precise(run.recipe):
-        stepper = _Stepper(trained.model, run.recipe, loss, device, n_images=len(data.train))
+        stepper = _Stepper(trained.model, run.recipe, device, n_images=len(data.train))
         for number in range(1, run.recipe.epochs + 1):
             started = time.perf_counter()
             metrics = _train_epoch(stepper, run, data, number)
             seconds = time.perf_counter() - started
-            metrics |= _epoch_evaluation(trained.model, run, data, loss)
+            metrics |= _epoch_evaluation(trained.model, run, data)
             if not all(map(math.isfinite, metrics.values())):
                 trained.diverged_epoch = number
                 break
@@ -206,9 +210,10 @@ class _Stepper:
     """Network, optimiser and schedule of one run: what a step changes."""
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, loss: Loss, device: torch.device, *, n_images: int
+        self, model: nn.Module, recipe: Recipe, device: torch.device, *, n_images: int
     ) -> None:
-        self.model, self.recipe, self.loss, self.device = model, recipe, loss, device
+        self.model, self.recipe, self.device = model, recipe, device
+        self.loss = training_loss(recipe)
         self.optimiser = optimiser(model, recipe, device)
         self.n_steps = recipe.epochs * math.ceil(n_images / recipe.batch_size)
         self.step = 0
@@ -261,26 +266,23 @@ def _order(run: RunSpec, n: int, epoch: int) -> Tensor:
     return torch.from_numpy(permutation.astype(np.int64))
 
 
-def _epoch_evaluation(
-    model: nn.Module, run: RunSpec, data: RunData, loss: Loss
-) -> dict[str, float]:
+def _epoch_evaluation(model: nn.Module, run: RunSpec, data: RunData) -> dict[str, float]:
     metrics: dict[str, float] = {}
     if len(data.validation):
-        metrics |= evaluate_validation(model, data, loss).metrics("validation")
+        images = data.images.index_select(0, data.validation)
+        labels = data.labels.index_select(0, data.validation)
+        loss = evaluation_loss(run.recipe)
+        metrics |= evaluate(model, data, images, labels, loss).metrics("validation")
     if run.curves == "test":
-        metrics |= evaluate_test(model, data, loss).metrics("test")
+        metrics |= evaluate_test(model, run, data).metrics("test")
     return metrics
 
 
-def evaluate_validation(model: nn.Module, data: RunData, loss: Loss) -> Evaluation:
-    """On the images held out of training."""
-    images = data.images.index_select(0, data.validation)
-    return evaluate(model, data, images, data.labels.index_select(0, data.validation), loss)
-
-
-def evaluate_test(model: nn.Module, data: RunData, loss: Loss) -> Evaluation:
+def evaluate_test(model: nn.Module, run: RunSpec, data: RunData) -> Evaluation:
     """On the test images; beside the probes, the only place that reads them."""
-    return evaluate(model, data, data.test_images, data.test_labels, loss)
+    with _precise(run.recipe):
+        loss = evaluation_loss(run.recipe)
+        return evaluate(model, data, data.test_images, data.test_labels, loss)
 
 
 @torch.inference_mode()
@@ -340,11 +342,11 @@ __all__ = [
     "Trained",
     "evaluate",
     "evaluate_test",
-    "evaluate_validation",
+    "evaluation_loss",
     "initial_model",
-    "loss_function",
     "place",
     "rate_factor",
     "train",
     "train_step",
+    "training_loss",
 ]

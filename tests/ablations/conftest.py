@@ -56,7 +56,9 @@ def plan(digits: Dataset) -> Callable[..., Plan]:
     def check(spec: DataSpec) -> list[str]:
         return data.check_spec(spec, digits)
 
-    facts = DataFacts(digits.digest, digits.input_shape, digits.n_classes, check)
+    facts = DataFacts(
+        digits.digest, len(digits.train_labels), digits.input_shape, digits.n_classes, check
+    )
     return lambda **changes: make_plan(parse_study(small_study(**changes)), facts, measure)
 
 

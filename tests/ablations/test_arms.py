@@ -194,7 +194,27 @@ def test_arms_own_recipe_and_data_enter_its_key(plan):
 
 def test_matching_an_arm_that_stands_later_is_refused(told):
     arms = [{"variant": "mlp", "matched_to": "softmax"}, "softmax"]
-    assert told(arms=arms) == ["arm 'mlp': matched_to 'softmax' must stand before it in the study"]
+    assert told(arms=arms) == [
+        "arm 'mlp': matched_to must name an arm that stands before it, got 'softmax' "
+        "(there are: control, activation=relu)"
+    ]
+
+
+def test_an_arm_can_be_matched_to_a_cell_of_the_design(plan):
+    made = plan(
+        factors={"channels": [[2, 4]]},
+        arms=[{"variant": "mlp-matched", "matched_to": "channels=2x4"}],
+    )
+    cell, matched = made.arm("channels=2x4"), made.arm("mlp-matched")
+    assert abs(matched.n_parameters - cell.n_parameters) < 0.02 * cell.n_parameters
+
+
+def test_asking_for_all_images_at_their_own_size_asks_for_nothing(plan, digits):
+    everything = {"subset": len(digits.train_labels), "image_size": [8, 8]}
+    assert (
+        plan(dataset={"name": "digits", **everything}).arms[0].arm_key
+        == plan(dataset="digits").arms[0].arm_key
+    )
 
 
 @pytest.mark.parametrize(

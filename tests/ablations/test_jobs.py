@@ -98,9 +98,7 @@ def test_stored_weights_load_safely_and_give_the_same_numbers(finished, digits):
     one = finished.job.run
     model = training.initial_model(one, CPU)
     model.load_state_dict(state)
-    found = training.evaluate_test(
-        model, training.place(digits, one, CPU), training.loss_function(one.recipe)
-    )
+    found = training.evaluate_test(model, one, training.place(digits, one, CPU))
     assert found.metrics("test").items() <= finished.record.metrics.items()
 
 

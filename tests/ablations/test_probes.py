@@ -48,9 +48,9 @@ def lit_rows() -> Dataset:
     return assemble("rows", part, part, source="made")
 
 
-def test_shift_of_nothing_is_plain_accuracy(model, data):
+def test_shift_of_nothing_is_plain_accuracy(model, data, run):
     found = probes.shift(model, data)
-    plain = training.evaluate_test(model, data, nn.functional.cross_entropy)
+    plain = training.evaluate_test(model, run(), data)
     assert len(data.test_labels) < probes.N_IMAGES  # so the sample is all of them
     assert found["accuracy_0"] == plain.accuracy
 

@@ -254,11 +254,6 @@ def test_design_and_factors_must_fit(told):
             "image_size, label_noise, name, normalise, permutation, subset, validation)",
         ),
         (
-            ["softmax", {"variant": "mlp", "matched_to": "softmx"}],
-            "arms.1.matched_to: unknown arm 'softmx'; did you mean 'softmax'? "
-            "(known: control, softmax, mlp)",
-        ),
-        (
             [{"variant": "mlp", "by": "weight"}],
             "arms.0.by: must be one of 'parameters' or 'macs', got 'weight'",
         ),

@@ -166,3 +166,10 @@ def test_files_without_plugins_name_none(tmp_path, content):
     path = tmp_path / "study.yaml"
     path.write_text(content)
     assert plugin_files(path) == []
+
+
+def test_a_key_given_twice_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "twice.yaml"
+    file.write_text("study: a\nseeds: 3\nseeds: 4\n")
+    with pytest.raises(SpecError, match="line 3: the key 'seeds' is given twice"):
+        load_study(file)

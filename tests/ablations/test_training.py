@@ -222,8 +222,9 @@ def test_evaluate_restores_the_mode(run, placed, was_training):
 
 def test_evaluate_refuses_an_empty_split(run, placed):
     data = placed(run())
+    nothing, labels = data.images[:0], data.labels[:0]
     with pytest.raises(ValueError, match="evaluate: needs at least one image, got none; check the"):
-        training.evaluate_validation(Fixed(), data, functional.cross_entropy)
+        training.evaluate(Fixed(), data, nothing, labels, functional.cross_entropy)
 
 
 class Poisoned(torch.Tensor):
@@ -261,7 +262,7 @@ def test_training_reads_the_test_images_every_epoch_if_their_curve_is_asked_for(
         train(one, poison(placed(one)))
     trained = train(one)
     assert len(trained.curves["test/loss"]) == 2
-    final = training.evaluate_test(trained.model, placed(one), functional.cross_entropy)
+    final = training.evaluate_test(trained.model, one, placed(one))
     assert trained.curves["test/loss"][-1] == final.loss
 
 

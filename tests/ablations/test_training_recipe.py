@@ -98,16 +98,21 @@ def test_warmup_and_schedules_each_change_what_is_learnt(train):
 
 
 def test_mean_squared_error_is_against_one_hot_labels():
-    loss = training.loss_function(Recipe(loss="mse"))
+    loss = training.training_loss(Recipe(loss="mse"))
     logits, labels = torch.tensor([[1.0, 3.0], [0.5, 0.0]]), torch.tensor([1, 0])
     assert loss(logits, labels).item() == pytest.approx((1 + 4 + 0.25 + 0) / 4)
 
 
 def test_label_smoothing_by_hand():
-    loss = training.loss_function(Recipe(label_smoothing=0.2))
+    loss = training.training_loss(Recipe(label_smoothing=0.2))
     logits, labels = torch.tensor([[1.0, 0.0]]), torch.tensor([0])
     right, wrong = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
     assert loss(logits, labels).item() == pytest.approx(0.9 * right + 0.1 * wrong)
+
+
+def test_reported_loss_is_not_smoothed():
+    smoothed, plain = Recipe(label_smoothing=0.2), Recipe()
+    assert training.evaluation_loss(smoothed) is training.evaluation_loss(plain)
 
 
 def test_plain_loss_is_cross_entropy():
@@ -115,7 +120,7 @@ def test_plain_loss_is_cross_entropy():
         torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),
         torch.arange(5) % 3,
     )
-    found = training.loss_function(Recipe())(logits, labels)
+    found = training.training_loss(Recipe())(logits, labels)
     assert torch.equal(found, functional.cross_entropy(logits, labels))
 
 
