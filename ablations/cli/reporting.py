@@ -22,6 +22,7 @@ from reports.render import FORMATS, markdown, write_report
 from reports.sentences import is_fraction
 
 FOLDER = Path("ablation-reports")
+NOTE_CHARACTERS = 7900  # MLflow cuts a tag at 8000, in the middle of a table
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue"}
 
 
@@ -51,11 +52,20 @@ def build_report(
     tracker.store_report(
         tables.plan_json,
         {path.name: path.read_bytes() for path in written},
-        note=markdown(results, spent),
+        note=note(markdown(results, spent)),
         shown=shown_seeds(results),
     )
     _say(results, tables, folder, written, console)
     return folder
+
+
+def note(text: str) -> str:
+    """The whole sections of a Markdown report that fit into an MLflow description."""
+    rest = "The whole report is among the artifacts, in `report`."
+    parts = re.split(r"(?m)^(?=## )", text)
+    while len(parts) > 1 and len("".join(parts)) + len(rest) > NOTE_CHARACTERS:
+        parts.pop()
+    return "".join(parts)[: NOTE_CHARACTERS - len(rest)] + rest
 
 
 def slug(name: str) -> str:
