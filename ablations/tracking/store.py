@@ -241,13 +241,14 @@ def open_client(uri: str) -> MlflowClient:
     from mlflow.tracking import MlflowClient
 
     with reaching(uri):
-        client = MlflowClient(tracking_uri=uri)
         path = uri.removeprefix("sqlite:///")
         if path == uri:
+            client = MlflowClient(tracking_uri=uri)
             client.search_experiments(max_results=1)
             return client
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
+            client = MlflowClient(tracking_uri=uri)  # makes the tables already
             client.search_experiments(max_results=1)
             connection = sqlite3.connect(path)
             connection.execute("PRAGMA journal_mode=WAL")
