@@ -18,8 +18,8 @@ from ablations.tracking.store import MlflowStore
 
 pytestmark = pytest.mark.end_to_end
 
-# Eight runs, long enough that a signal after the first one finds others at work.
-LONG = {"seeds": 4, "recipe": {"epochs": 60, "batch_size": 32}}
+# Six runs, long enough that a signal after the first one finds others at work.
+LONG = {"seeds": 3, "recipe": {"epochs": 40, "batch_size": 32}}
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_an_interrupted_study_keeps_what_it_has_and_goes_on_from_there(
 ):
     study = tiny_file(**LONG)
     driver = start("run", study, "--workers", 2, "--no-report")
-    read_until(driver, "[1/8]")
+    read_until(driver, "[1/6]")
     workers = _workers_of(driver.pid)
     clock = time.monotonic()
     driver.send_signal(number)
@@ -92,10 +92,10 @@ def test_an_interrupted_study_keeps_what_it_has_and_goes_on_from_there(
     assert MlflowStore(store_uri).open_studies() == []
     finished = {run.run_key for run in stored if run.state is RunState.FINISHED}
     trained = go_on(study)
-    assert len(trained) == 8 - len(finished)
+    assert len(trained) == 6 - len(finished)
     assert not finished & set(trained)
     done = [run.data.tags["run_key"] for run in _finished(children_of("tiny"))]
-    assert (len(done), len(set(done))) == (8, 8)
+    assert (len(done), len(set(done))) == (6, 6)
 
 
 def _finished(runs) -> list:
@@ -107,7 +107,7 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
 ):
     study = tiny_file(**LONG)
     driver = start("run", study, "--workers", 2, "--no-report")
-    read_until(driver, "[2/8]")
+    read_until(driver, "[2/6]")
     workers = _workers_of(driver.pid)
     with pytest.raises(LockedError, match="another `ablations` is working here"):
         go_on(study)
@@ -127,7 +127,7 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
 
 def _assert_whole(children) -> None:
     """One child a planned run, all of them finished with all their numbers."""
-    assert len(children) == len({run.data.tags["run_key"] for run in children}) == 8
+    assert len(children) == len({run.data.tags["run_key"] for run in children}) == 6
     assert {run.data.tags["state"] for run in children} == {"FINISHED"}
     assert all("test/accuracy" in run.data.metrics for run in children)
 
@@ -137,7 +137,7 @@ def test_a_driver_killed_again_and_again_at_any_moment_ends_with_one_child_a_run
     tiny_file, store_uri, start, go_on, children_of
 ):
     study = tiny_file(**LONG)
-    for _ in range(6):
+    for _ in range(4):
         driver = start("run", study, "--workers", 2, "--no-report")
         for line in driver.stdout:
             if line.startswith("["):
@@ -155,7 +155,7 @@ def test_a_killed_worker_is_a_failed_run_and_the_study_goes_on(
 ):
     study = tiny_file(**LONG)
     driver = start("run", study, "--workers", 2, "--no-report")
-    read_until(driver, "[1/8]")
+    read_until(driver, "[1/6]")
     command = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in _workers_of(driver.pid)}
     worker = next(pid for pid, text in command.items() if "spawn_main" in text)
     os.kill(worker, signal.SIGKILL)
@@ -163,5 +163,5 @@ def test_a_killed_worker_is_a_failed_run_and_the_study_goes_on(
     assert driver.wait() == 1
     assert "ended by signal 9 while it trained this run" in rest
     states = Counter(run.data.tags["state"] for run in children_of("tiny"))
-    assert states == {"FINISHED": 7, "KILLED": 1}
+    assert states == {"FINISHED": 5, "KILLED": 1}
     assert go_on(study) == []
