@@ -60,12 +60,13 @@ def build_report(
 
 
 def note(text: str) -> str:
-    """The whole sections of a Markdown report that fit into an MLflow description."""
-    rest = "The whole report is among the artifacts, in `report`."
+    """A Markdown report as an MLflow description: whole sections, as many as fit."""
+    if len(text) <= NOTE_CHARACTERS:
+        return text
     parts = re.split(r"(?m)^(?=## )", text)
-    while len(parts) > 1 and len("".join(parts)) + len(rest) > NOTE_CHARACTERS:
+    while len(parts) > 1 and sum(map(len, parts)) > NOTE_CHARACTERS:
         parts.pop()
-    return "".join(parts)[: NOTE_CHARACTERS - len(rest)] + rest
+    return "".join(parts)[:NOTE_CHARACTERS] + "The rest is among the artifacts, in `report`.\n"
 
 
 def slug(name: str) -> str:

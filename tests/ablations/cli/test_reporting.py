@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ablations.cli import reporting
 from ablations.cli.reporting import shown_seeds, slug
 from ablations.executors.base import Began
 from ablations.runner import RunOptions, run_study
@@ -56,7 +57,7 @@ def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file,
     stored = store.client.list_artifacts(parent, "report")
     assert {item.path for item in stored} == {f"report/{name}" for name in names}
     note = store.client.get_run(parent).data.tags["mlflow.note.content"]
-    assert note.startswith((folder / "report.md").read_text())
+    assert note == reporting.note((folder / "report.md").read_text())
     results = json.loads((folder / "results.json").read_text())
     (contrast,) = results["contrasts"]
     row = next(line for line in result.output.splitlines() if contrast["verdict"] in line)
@@ -90,3 +91,12 @@ def test_a_report_of_a_part_is_marked_not_final_and_shows_no_verdict(
 def _stop(event: object) -> None:
     if isinstance(event, Began):
         raise KeyboardInterrupt
+
+
+def test_a_long_note_is_cut_at_a_section():
+    sections = [f"## part {number}\n" + "x" * 3000 + "\n" for number in range(4)]
+    cut = reporting.note("# title\n" + "".join(sections))
+    assert cut.startswith("# title\n" + sections[0] + sections[1])
+    assert "part 2" not in cut
+    assert cut.endswith("The rest is among the artifacts, in `report`.\n")
+    assert len(cut) < 8000
