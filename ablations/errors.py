@@ -34,8 +34,7 @@ class SpecError(AblationsError, ValueError):
         self.where = where
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        plural = "" if len(self.problems) == 1 else "s"
-        super().__init__(f"{where}: {len(self.problems)} problem{plural}\n{lines}")
+        super().__init__(f"{where}: {counted(len(self.problems), 'problem')}\n{lines}")
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[str, tuple[str, ...]]]:
         # The default would call __init__ with the message alone when a worker sends it home.
@@ -58,6 +57,11 @@ class StoreError(AblationsError, ConnectionError):
     """The tracking store cannot be reached, or refuses to be written."""
 
     exit_code = 3
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

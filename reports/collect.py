@@ -22,7 +22,7 @@ from ablations import history
 from ablations import record as names
 from ablations.errors import StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
-from ablations.tracking.store import open_client, reaching, run_filter, tracking_uri
+from ablations.tracking.store import exists, open_client, reaching, run_filter, tracking_uri
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 
 Correct = npt.NDArray[np.bool_]
@@ -76,7 +76,10 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
         StudyNotFoundError: The store has no study of that name.
         StoreError: The store cannot be reached.
     """
-    store = _Reader(tracking_uri(uri))
+    place = tracking_uri(uri)
+    if not exists(place):
+        raise StudyNotFoundError(f"store {place}: is not there; run study {study!r} here first")
+    store = _Reader(place)
     with reaching(store.uri):
         return _collect(store, study, with_examples=with_examples)
 

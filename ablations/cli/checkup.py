@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import data, devices
-from ablations.errors import AblationsError, LockedError, StoreError
+from ablations.errors import AblationsError, LockedError, StoreError, counted
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore, exists
 from ablations.tracking.store import tracking_uri as resolved_uri
@@ -82,7 +82,11 @@ def _stale(store: MlflowStore, *, is_driven: bool) -> Finding:
 
 def _outbox(work_dir: Path) -> Finding:
     n_waiting = sum(1 for _ in Outbox(work_dir).entries())
-    text = f"{n_waiting} finished runs wait in {work_dir}: ablations sync" if n_waiting else "empty"
+    text = (
+        f"{counted(n_waiting, 'run')} waiting in {work_dir}: ablations sync"
+        if n_waiting
+        else "empty"
+    )
     return Finding("outbox", is_ok=not n_waiting, text=text)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ablations.errors import AblationsError, SpecError
+from ablations.errors import AblationsError, SpecError, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -233,7 +233,8 @@ def run(  # noqa: PLR0913 (a command's options)
     if report:
         _report(spec.study, tracking_uri, work_dir, out, "all")
     if n_failed:
-        typer.echo(f"{n_failed} runs failed; --retry-failed trains them again", err=True)
+        failures = counted(n_failed, "run")
+        typer.echo(f"{failures} failed; --retry-failed trains again what failed", err=True)
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -302,7 +303,7 @@ def sync(tracking_uri: TrackingUri = None, work_dir: WorkDir = WORK_DIR) -> None
     from ablations.tracking.tracker import sync_outbox
 
     n = sync_outbox(work_dir, tracking_uri)
-    typer.echo(f"{n} runs stored" if n else "nothing was waiting")
+    typer.echo(f"{counted(n, 'run')} stored" if n else "nothing was waiting")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ablations import data
 from ablations.designs import level_text
-from ablations.errors import SpecError
+from ablations.errors import SpecError, counted
 from ablations.plan import Plan
 from lenet_variants import card, measure
 
@@ -154,7 +154,7 @@ def show_status(plan: Plan, states: Mapping[str, str], n_waiting: int, console: 
     """The state of every arm's runs."""
     console.print(_states_table(plan, states))
     if n_waiting:
-        console.print(f"{n_waiting} finished runs wait for the store: ablations sync")
+        console.print(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
 
 
 def _states_table(plan: Plan, states: Mapping[str, str], *facts: str) -> Table:

@@ -48,24 +48,19 @@ class Outbox:
         self.folder = work_dir / "outbox"
 
     def put(self, entry: Entry) -> Path:
-        """Write an entry whole, then give it its name."""
+        """Write an entry whole, then give it its name.
+
+        Raises:
+            OSError: It cannot be written, such as on a full disk; nothing of it is left behind.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
-        plain = {
-            "tracking_uri": entry.tracking_uri,
-            "study": entry.study,
-            "run_key": entry.run_key,
-            "env_key": entry.env_key,
-            "attempt": entry.attempt,
-            "is_trained": entry.record is not None,
-            "measurements": [asdict(item) for item in entry.measurements],
-        }
-        (staging / ENTRY_FILE).write_text(json.dumps(plain, indent=1), encoding="utf-8")
-        if entry.record is not None:
-            (staging / RECORD_FILE).write_text(entry.record.to_json(), encoding="utf-8")
-        for name, content in entry.files.items():
-            (staging / name).write_bytes(content)
-        return staging.rename(self._free_name(entry))
+        try:
+            _write(staging, entry)
+            return staging.rename(self._free_name(entry))
+        except OSError:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
 
     def _free_name(self, entry: Entry) -> Path:
         stem = f"{entry.run_key[:16]}-{entry.attempt}"
@@ -90,6 +85,23 @@ class Outbox:
     def remove(path: Path) -> None:
         """Drop an entry that the store has."""
         shutil.rmtree(path)
+
+
+def _write(folder: Path, entry: Entry) -> None:
+    plain = {
+        "tracking_uri": entry.tracking_uri,
+        "study": entry.study,
+        "run_key": entry.run_key,
+        "env_key": entry.env_key,
+        "attempt": entry.attempt,
+        "is_trained": entry.record is not None,
+        "measurements": [asdict(item) for item in entry.measurements],
+    }
+    (folder / ENTRY_FILE).write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    if entry.record is not None:
+        (folder / RECORD_FILE).write_text(entry.record.to_json(), encoding="utf-8")
+    for name, content in entry.files.items():
+        (folder / name).write_bytes(content)
 
 
 def _read(path: Path) -> Entry:

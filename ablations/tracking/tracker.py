@@ -18,7 +18,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from ablations import history, record
-from ablations.errors import LockedError, StoreError
+from ablations.errors import LockedError, StoreError, counted
 from ablations.jobs import Outcome
 from ablations.plan import Plan
 from ablations.record import RunRecord, StoredRun
@@ -148,7 +148,11 @@ class Tracker:
         return self.store.read_file(stored.run_id, record.WEIGHTS_FILE)
 
     def _put(self, entry: Entry) -> None:
-        self.outbox.put(entry)
+        try:
+            self.outbox.put(entry)
+        except OSError as error:
+            self._write_past(entry, error)
+            return
         if time.monotonic() < self._silent_until:
             return
         try:
@@ -156,6 +160,19 @@ class Tracker:
         except StoreError as error:
             _log.warning("%s; its runs are kept in %s", error, self.outbox.folder)
             self._silent_until = time.monotonic() + RETRY_SECONDS
+
+    def _write_past(self, entry: Entry, reason: OSError) -> None:
+        """Store an entry that the working folder has no room for, or say that it is lost."""
+        try:
+            self.store.write(entry)
+        except StoreError as error:
+            run = (
+                f"arm {entry.record.arm!r}, seed {entry.record.seed}" if entry.record else "a probe"
+            )
+            raise StoreError(
+                f"{self.outbox.folder}: {reason.strerror}, and {error}; {run} is lost and will be "
+                "trained again: make room and run the study again"
+            ) from reason
 
     def drain(self) -> int:
         """Bring everything in the outbox for this store into it; how many entries that was.
@@ -187,8 +204,9 @@ class Tracker:
                 self.store.client.set_terminated(parent, status)
         except StoreError as error:
             raise StoreError(
-                f"{error}; {self.n_waiting()} finished runs are kept in {self.outbox.folder}: "
-                "`ablations sync` stores them once it answers"
+                f"{error}; {counted(self.n_waiting(), 'finished run')} kept in "
+                f"{self.outbox.folder}: "
+                "`ablations sync` stores what is there once it answers"
             ) from error
 
     def store_report(
@@ -239,8 +257,12 @@ def sync_outbox(work_dir: Path, given: str | None = None) -> int:
         LockedError: A driver is at work in the folder.
     """
     with driver_lock(work_dir):
-        uris = {entry.tracking_uri for _, entry in Outbox(work_dir).entries(given)}
-        return sum(Tracker(uri, work_dir).drain() for uri in sorted(uris))
+        waiting = {(e.tracking_uri, e.study) for _, e in Outbox(work_dir).entries(given)}
+        trackers = {uri: Tracker(uri, work_dir) for uri in sorted({uri for uri, _ in waiting})}
+        n_written = sum(tracker.drain() for tracker in trackers.values())
+        for uri, study in sorted(waiting):  # their driver could not say that they had ended
+            trackers[uri].close_study(study, "FINISHED")
+        return n_written
 
 
 def _json(value: Any) -> bytes:

@@ -146,7 +146,7 @@ def test_a_failed_run_exits_1_now_and_later_and_the_report_is_built(
     result = call("run", study, *INLINE, "--out", "out")
     assert result.exit_code == 1
     assert "fragile s0  FAILED RuntimeError: this network is broken" in result.output
-    assert "1 runs failed; --retry-failed trains them again" in result.output
+    assert "1 run failed; --retry-failed trains again what failed" in result.output
     arms = json.loads((home / "out" / "results.json").read_text())["arms"]
     assert {arm["name"]: arm["failures"] for arm in arms}["fragile"] == {"FAILED": 1}
     assert call("run", study, *INLINE, "--no-report").exit_code == 1
@@ -225,8 +225,8 @@ def test_sync_stores_what_waits_and_status_tells_of_it(call, tiny_file, store_ur
     study = tiny_file(seeds=1)
     call("run", study, *INLINE, "--no-report")
     _leave_in_outbox(home, store_uri)
-    assert "1 finished runs wait for the store: ablations sync" in call("status", study).output
-    assert call("sync").output == "1 runs stored\n"
+    assert "1 run waiting for the store: ablations sync" in call("status", study).output
+    assert call("sync").output == "1 run stored\n"
     assert {run.study for run in MlflowStore(store_uri).stored_runs()} == {"tiny", "left"}
 
 
@@ -247,7 +247,7 @@ def test_doctor_finds_a_study_left_running_and_runs_that_wait(call, tiny_file, s
     result = call("doctor")
     assert result.exit_code == 1
     assert "problem  drivers: marked RUNNING, but no driver is here: tiny" in result.output
-    assert "problem  outbox: 1 finished runs wait in .ablations: ablations sync" in result.output
+    assert "problem  outbox: 1 run waiting in .ablations: ablations sync" in result.output
     call("run", study, *INLINE, "--no-report")
     after = call("doctor").output
     assert "ok       drivers: none died" in after

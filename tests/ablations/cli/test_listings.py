@@ -74,4 +74,4 @@ def test_a_status_tells_what_waits(console, plan):
     states = {run.run_key: "failed" for run in made.runs}
     listings.show_status(made, states, 3, console)
     assert "2 failed" in _text(console)
-    assert "3 finished runs wait for the store: ablations sync" in _text(console)
+    assert "3 runs waiting for the store: ablations sync" in _text(console)

@@ -81,7 +81,7 @@ def test_an_outcome_waits_while_the_store_fails_and_is_stored_once(
     with break_store(), caplog.at_level(logging.WARNING):
         tracker.add("example", outcome, None, 1)
         assert tracker.n_waiting() == 1
-        kept = r"1 finished runs are kept in .*outbox: `ablations sync` stores them"
+        kept = r"1 finished run kept in .*outbox: `ablations sync` stores what"
         with pytest.raises(StoreError, match=kept):
             tracker.close_study("example", "FINISHED")
     assert "its runs are kept in" in caplog.text
@@ -216,3 +216,36 @@ def test_the_weights_of_a_stored_run_are_read_back(tracker, plan, outcome):
     (stored,) = tracker.stored_runs()
     assert tracker.weights(stored) == outcome.files["weights.pt"]
     assert MlflowStore(tracker.store.uri).stored_runs() == [stored]
+
+
+def block(folder):
+    """Put a file where a folder belongs, so that nothing can be written there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.touch()
+
+
+def test_an_outcome_that_the_outbox_cannot_take_is_stored_all_the_same(
+    tracker, plan, outcome, children_of
+):
+    tracker.open_study(plan())
+    block(tracker.outbox.folder)
+    tracker.add("example", outcome, None, 1)
+    assert len(children_of("example")) == 1
+
+
+def test_an_outcome_that_nothing_can_take_is_named(tracker, plan, outcome, break_store):
+    tracker.open_study(plan())
+    block(tracker.outbox.folder)
+    lost = rf"arm '{outcome.record.arm}', seed {outcome.record.seed} is lost and will be trained"
+    with break_store(), pytest.raises(StoreError, match=lost):
+        tracker.add("example", outcome, None, 1)
+
+
+def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, break_store, tmp_path):
+    tracker.open_study(plan())
+    with break_store():
+        tracker.add("example", outcome, None, 1)
+        with pytest.raises(StoreError):
+            tracker.close_study("example", "FINISHED")
+    assert trackers.sync_outbox(tracker.outbox.folder.parent) == 1
+    assert tracker.store.open_studies() == []
