@@ -9,14 +9,11 @@ from reports.figures.probes import draw_growth, draw_shift, growth_figure, shift
 def test_marks_of_a_shift_stand_at_the_means(results, ax):
     draw_shift(tables.shift_table(results), ax)
     for shift, marks in enumerate(ax.collections[1::2]):
-        if shift == 0:
-            expected = [100 * arm["mean"] for arm in results["arms"]]
-        else:
-            expected = [
-                100 * probed["mean"]
-                for probed in results["probes"]["shift"]
-                if probed["metric"] == f"accuracy_{shift}"
-            ]
+        expected = [
+            100 * probed["mean"]
+            for probed in results["probes"]["shift"]
+            if probed["metric"] == f"accuracy_{shift}"
+        ]
         np.testing.assert_allclose(sorted(marks.get_offsets()[:, 0]), sorted(expected))
 
 

@@ -73,7 +73,7 @@ def test_an_arm_whose_costs_were_not_measured_shows_dashes(results, costs):
 
 def test_a_probe_is_a_table_with_a_column_a_metric(results):
     (table,) = tables.probe_tables(results)
-    assert [head.text for head in table.heads][:2] == ["arm", "accuracy, 1 px (%)"]
+    assert [head.text for head in table.heads][:2] == ["arm", "accuracy, 0 px (%)"]
     record = results["probes"]["shift"][0]
     assert table.rows[0][1].text.startswith(f"{100 * record['mean']:.2f} [")
 
