@@ -103,8 +103,7 @@ def _say(
         console.print(
             "[yellow]not final: planned runs are missing, so there are no verdicts[/yellow]"
         )
-    if results["contrasts"]:
-        console.print(_contrast_table(results))
+    console.print(_contrast_table(results) if results["contrasts"] else _arm_table(results))
     for note in results["refusals"]:
         console.print(f"[yellow]refused[/yellow]  {escape(note['text'])}", highlight=False)
     n_notes = len(results["warnings"])
@@ -136,6 +135,25 @@ def _contrast_table(results: Mapping[str, Any]) -> Table:
             str(item["n_pairs"]),
         )
     return table
+
+
+def _arm_table(results: Mapping[str, Any]) -> Table:
+    """A study that compares nothing describes its arms."""
+    table = Table("arm", box=None)
+    for name in (f"{results['endpoint']['metric']}, mean", "95 % interval", "runs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in results["arms"]:
+        table.add_row(
+            escape(arm["name"]),
+            _plain(arm["mean"]),
+            " to ".join(_plain(bound) for bound in arm["ci"] or ()),
+            str(arm["n_finished"]),
+        )
+    return table
+
+
+def _plain(number: float | None) -> str:
+    return "-" if number is None else f"{number:.4f}"
 
 
 def _signed(number: float | None, factor: int) -> str:
