@@ -61,6 +61,7 @@ def analyse(
     notes = (
         *_progress_notes(n_missing, len(cells) * len(plan.seeds)),
         *strays,
+        *_test_curve_note(curves),
         *warnings(plan, arms, contrasts, questions, by_cell),
     )
     return Results(
@@ -136,6 +137,14 @@ def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:
         return []
     of = f" of {n_planned} planned runs" if n_planned else " runs"
     return [Message("not_final", f"not final: {n_missing}{of} have no outcome yet; no verdicts")]
+
+
+def _test_curve_note(curves: pd.DataFrame | None) -> list[Message]:
+    """The test images are to be read once; a study that recorded their curve says so."""
+    if curves is None or not any(str(name).startswith("test/") for name in curves.columns):
+        return []
+    text = "the test images were read after every epoch, to draw their curve; choose nothing by it"
+    return [Message("test_curve", text)]
 
 
 def _plan_record(plan: AnalysisPlan, notes: Sequence[Message]) -> dict[str, object]:

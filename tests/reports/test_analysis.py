@@ -232,3 +232,12 @@ def test_an_empty_table_is_a_partial_study(make_plan):
     results = analyse(empty, make_plan(["control", "a"]))
     assert not results.final
     assert results.contrasts[0].missing_pairs == (0, 1, 2, 3, 4)
+
+
+def test_a_curve_on_the_test_images_is_stamped(make_runs, plan):
+    def codes(curves):
+        return [note.code for note in analyse(make_runs(VALUES), plan, curves=curves).warnings]
+
+    curves = pd.DataFrame([{"arm": "control", "seed": 0, "epoch": 1, "train/loss": 1.0}])
+    assert "test_curve" not in codes(curves)
+    assert "test_curve" in codes(curves.assign(**{"test/loss": 1.0}))
