@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ablations.spec import StudySpec
 
 EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-REPORTS_FOLDER = Path("ablation-reports")
 
 
 class _Group(TyperGroup):

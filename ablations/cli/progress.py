@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -19,6 +18,8 @@ from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job
 from ablations.record import RunState
 from ablations.runner import Planned
+
+SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
 
 
 class Display(Protocol):
@@ -132,8 +133,9 @@ def run_line(event: Ended) -> str:
     if record.state is not RunState.FINISHED:
         colour = "yellow" if record.state.is_outcome else "red"
         return f"{name}  [{colour}]{record.state}[/{colour}] {escape(record.message)}"
-    accuracy = record.metrics["test/accuracy"]
-    return f"{name}  test accuracy {accuracy:.4f}  {duration(record.metrics['cost/train_seconds'])}"
+    accuracy, seconds = record.metrics["test/accuracy"], record.metrics["cost/train_seconds"]
+    took = duration(seconds) if seconds > SHORT_SECONDS else f"{seconds:.1f} s"
+    return f"{name}  test accuracy {accuracy:.4f}  {took}"
 
 
 class PlainDisplay:
@@ -248,8 +250,3 @@ class LiveDisplay:
         failures = f"  [red]{pace.n_failed} failed[/red]" if pace.n_failed else ""
         note = f"{pace.images_per_second:,.0f} images/s  {pace.left_text()}{failures}"
         self.progress.update(self.overall, completed=pace.n_ended, note=note)
-
-
-def states_line(states: Sequence[str]) -> str:
-    """`30 done, 5 new`."""
-    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))

@@ -14,11 +14,9 @@ from typing import Any
 import pandas as pd
 
 from reports.figures.palette import CONTROL
-from reports.figures.units import Unit, difference_unit, unit_of
+from reports.figures.units import Unit, unit_of
 
 Document = Mapping[str, Any]
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -138,11 +136,6 @@ def margin_shown(results: Document) -> float:
     """The margin in the unit of the differences; NaN if the study names none."""
     endpoint = results["endpoint"]
     return unit_of(endpoint["metric"]).shown(endpoint["margin"])
-
-
-def difference_label(results: Document) -> str:
-    """The label of the axis of differences; contrasts are oriented, so right is better."""
-    return f"difference ({difference_unit(results['endpoint']['metric'])})"
 
 
 def curve_measures(results: Document) -> list[str]:

@@ -14,7 +14,6 @@ from ablations.cli.progress import (
     display,
     duration,
     planned_line,
-    states_line,
 )
 from ablations.executors.base import Ended
 from ablations.executors.inline import InlineExecutor
@@ -48,10 +47,6 @@ def _failed(told: list) -> Ended:
 )
 def test_a_duration_is_written_for_people(seconds, text):
     assert duration(seconds) == text
-
-
-def test_states_are_counted_in_one_line():
-    assert states_line(["new", "done", "done"]) == "2 done, 1 new"
 
 
 def test_a_pipe_gets_plain_lines_and_a_terminal_bars():
