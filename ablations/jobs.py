@@ -72,7 +72,7 @@ class Worker:
     Attributes:
         datasets: By `data_key`.
         device: As torch spells it.
-        plugins: Files that register variants; loaded once a process.
+        plugins: Files, or names of entry points, that register variants; loaded once a process.
     """
 
     datasets: Mapping[str, Dataset]

@@ -23,6 +23,7 @@ from ablations.plan import Plan, RunSpec, make_plan, newest, run_states
 from ablations.probes import PROBES, probe_key
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import DataSpec, StudySpec
+from ablations.study_file import plugin_source
 from ablations.tracking.store import tracking_uri
 from ablations.tracking.tracker import DEFAULT_WORK_DIR, Tracker, driver_lock
 from lenet_variants import measure
@@ -135,7 +136,8 @@ class Prepared:
                 datasets[key] = data.prepare(self.raw, job.run.dataset)
                 for tensor in datasets[key].tensors:
                     tensor.share_memory_()  # type: ignore[no-untyped-call]
-        plugins = tuple(str(self.options.plugin_dir / name) for name in self.spec.plugins)
+        folder = self.options.plugin_dir
+        plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
         return Worker(datasets, str(self.device), plugins)
 
 

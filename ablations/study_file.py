@@ -62,8 +62,14 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
     return parse_study(override(raw, overrides), where)
 
 
-def plugin_files(path: Path) -> list[Path]:
-    """The files that a study names under `plugins`, to be loaded before the study is checked.
+def plugin_source(name: str, folder: Path) -> str:
+    """What to load for an entry of `plugins`: a file beside the study, or an entry point's name."""
+    is_file = name.endswith(".py") or "/" in name or (folder / name).exists()
+    return str((folder / name).resolve()) if is_file else name
+
+
+def plugin_sources(path: Path) -> list[str]:
+    """What a study names under `plugins`, to be loaded before the study is checked.
 
     Raises:
         SpecError: A file is not below the study's own folder, or is not there.
@@ -73,17 +79,18 @@ def plugin_files(path: Path) -> list[Path]:
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return []  # `load_study` says what is wrong with the file
     named = raw.get("plugins") if isinstance(raw, dict) else None
-    files = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     folder = path.parent.resolve()
-    found = [(name, (folder / name).resolve()) for name in files]
+    sources = {name: plugin_source(name, folder) for name in names}
     problems = [
         f"plugins: {name!r} must be a file in the study's folder {folder}"
-        for name, file in found
-        if not (file.is_relative_to(folder) and file.is_file())
+        for name, source in sources.items()
+        if Path(source).is_absolute()
+        and not (Path(source).is_relative_to(folder) and Path(source).is_file())
     ]
     if problems:
         raise SpecError(str(path), problems)
-    return [file for _, file in found]
+    return list(sources.values())
 
 
 def override(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -342,14 +342,14 @@ def ui(
 
 def _load(path: Path, settings: list[str] | None) -> StudySpec:
     """The study, its plug-ins registered first: their variants may be named in it."""
-    from ablations.study_file import load_study, plugin_files
+    from ablations.study_file import load_study, plugin_sources
 
-    files = plugin_files(path)
-    if files:
+    sources = plugin_sources(path)
+    if sources:
         from lenet_variants.registry import load_plugin
 
-        for file in files:
-            load_plugin(file)
+        for source in sources:
+            load_plugin(source)
     return load_study(path, settings or ())
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.errors import SpecError
-from ablations.study_file import load_study, override, parse_study, plugin_files
+from ablations.study_file import load_study, override, parse_study, plugin_sources
 
 
 @pytest.fixture
@@ -131,12 +131,17 @@ def write_with_plugins(folder, plugins):
     return path
 
 
-def test_plugin_files_are_found_in_the_studys_folder(tmp_path):
+def test_plugin_sources_are_found_in_the_studys_folder(tmp_path):
     (tmp_path / "nets").mkdir()
     for name in ("a.py", "nets/b.py"):
         (tmp_path / name).write_text("")
     path = write_with_plugins(tmp_path, ["a.py", "nets/b.py"])
-    assert plugin_files(path) == [tmp_path.resolve() / "a.py", tmp_path.resolve() / "nets/b.py"]
+    folder = tmp_path.resolve()
+    assert plugin_sources(path) == [str(folder / "a.py"), str(folder / "nets/b.py")]
+
+
+def test_a_plugin_that_is_no_file_is_an_entry_points_name(tmp_path):
+    assert plugin_sources(write_with_plugins(tmp_path, ["their-nets"])) == ["their-nets"]
 
 
 @pytest.mark.parametrize("kind", ["parent", "absolute", "link", "missing", "folder"])
@@ -155,7 +160,7 @@ def test_plugin_file_outside_the_studys_folder_is_refused(tmp_path, kind):
     }[kind]
     path = write_with_plugins(folder, [name])
     with pytest.raises(SpecError) as caught:
-        plugin_files(path)
+        plugin_sources(path)
     assert caught.value.problems == (
         f"plugins: {name!r} must be a file in the study's folder {folder.resolve()}",
     )
@@ -165,7 +170,7 @@ def test_plugin_file_outside_the_studys_folder_is_refused(tmp_path, kind):
 def test_files_without_plugins_name_none(tmp_path, content):
     path = tmp_path / "study.yaml"
     path.write_text(content)
-    assert plugin_files(path) == []
+    assert plugin_sources(path) == []
 
 
 def test_a_key_given_twice_is_refused_with_its_line(tmp_path):
