@@ -146,7 +146,9 @@ def run_study(
 ) -> list[RunRecord]:
     """Train what a study lacks, and track it.
 
-    Calling it again trains nothing that has an outcome in this environment already.
+    Calling it again trains nothing that has an outcome in this environment already. The workers of
+    the `local` executor import the calling script, so there the call belongs under
+    `if __name__ == "__main__":`.
 
     Args:
         spec: From `load_study`; its plug-ins must be registered.
