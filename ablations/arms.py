@@ -116,6 +116,7 @@ class ArmBuilder:
         self.problems: list[str] = []
         self.control_levels = card.find(spec.control.variant).resolve(spec.control.levels)
         self.made: dict[str, Arm] = {}
+        self.failed: set[str] = set()
         self.counts: dict[str, Counts] = {}
 
     def all_arms(self) -> list[Arm]:
@@ -129,9 +130,17 @@ class ArmBuilder:
                 self.problems.append(
                     f"arms: the name {arm.name!r} is taken by the design; rename the arm"
                 )
-                continue
-            self._add(arm.name, self._from_spec, arm)
+            elif self._target(arm) in self.failed:
+                self.failed.add(arm.name)  # what is wrong with its target has been told
+            else:
+                self._add(arm.name, self._from_spec, arm)
         return list(self.made.values())
+
+    @staticmethod
+    def _target(arm: ArmSpec) -> str | None:
+        """The arm whose size this one is given, if any."""
+        is_sized = card.find(arm.variant).matched_to and "hidden" not in arm.levels
+        return arm.matched_to or ("control" if is_sized else None)
 
     def _add(self, name: str, make: Callable[[str, Any], Arm], source: Cell | ArmSpec) -> None:
         try:
@@ -141,6 +150,8 @@ class ArmBuilder:
         except ValidationError as error:  # keys that are right alone and clash in this cell
             told = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
             self.problems += [f"arm {name!r}: {text}" for text in told]
+        if name not in self.made:
+            self.failed.add(name)
 
     def _own_level(self, factor: str) -> Any:
         group, dot, key = factor.partition(".")
@@ -176,9 +187,7 @@ class ArmBuilder:
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
         found = card.find(arm.variant)
         levels: dict[str, Any] = dict(found.resolve(arm.levels))
-        matched_to = arm.matched_to
-        if found.matched_to and "hidden" not in arm.levels:
-            matched_to = matched_to or "control"
+        matched_to = self._target(arm)
         if matched_to:
             if matched_to not in self.made:
                 raise card.VariantError(

@@ -108,8 +108,14 @@ class Plan:
         return {"schema": KEY_SCHEMA, "digest": self.digest, **self._content()}
 
 
-def make_plan(spec: StudySpec, data: DataFacts, networks: Networks) -> Plan:
+def make_plan(spec: StudySpec, data: DataFacts, networks: Networks, *, where: str = "") -> Plan:
     """Work a study out into arms and runs.
+
+    Args:
+        spec: The study.
+        data: What is to be known of its data.
+        networks: Counts networks and matches their sizes.
+        where: What the problems of the study are told under; by default its name.
 
     Raises:
         SpecError: Every arm that cannot be built, fed or told from another.
@@ -118,7 +124,7 @@ def make_plan(spec: StudySpec, data: DataFacts, networks: Networks) -> Plan:
     arms = builder.all_arms()
     problems = builder.problems + same_arms(arms)
     if problems:
-        raise SpecError(f"study {spec.study!r}", problems)
+        raise SpecError(where or f"study {spec.study!r}", problems)
     return Plan(spec, tuple(arms), tuple(_runs(spec, arms)))
 
 

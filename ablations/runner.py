@@ -42,7 +42,8 @@ class RunOptions:
         executor: None means `local` on a CPU, else `inline`.
         retry_failed: Train runs again that failed (out of memory, an exception, a killed worker).
         fresh: Train every planned run again, as a new attempt.
-        plugin_dir: The folder that a study's `plugins` are relative to.
+        study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong
+            with it is told under its name. Without one, plug-ins lie in the current folder.
     """
 
     tracking_uri: str | None = None
@@ -53,7 +54,7 @@ class RunOptions:
     executor: Literal["local", "inline"] | None = None
     retry_failed: bool = False
     fresh: bool = False
-    plugin_dir: Path = Path()
+    study_file: Path | None = None
 
     @property
     def n_workers(self) -> int:
@@ -92,8 +93,12 @@ class Prepared:
         self._env_keys: dict[str, str] = {}
         self.device = devices.choose(options.device)
         self.raw = data.load(spec.dataset.name, data_dir=options.data_dir)
-        self.plan = make_plan(spec, self._facts(), measure)
+        self.plan = make_plan(spec, self._facts(), measure, where=self._where)
         self._check_precision()
+
+    @property
+    def _where(self) -> str:
+        return str(self.options.study_file or f"study {self.spec.study!r}")
 
     def _facts(self) -> DataFacts:
         def check(dataset: DataSpec) -> Sequence[str]:
@@ -114,7 +119,7 @@ class Prepared:
             if arm.recipe.precision == "tf32" and self.device.type != "cuda"
         ]
         if wrong:
-            raise SpecError(f"study {self.spec.study!r}", wrong)
+            raise SpecError(self._where, wrong)
 
     def env_key(self, run: RunSpec) -> str:
         """The environment `run` would be trained in here."""
@@ -136,7 +141,8 @@ class Prepared:
                 datasets[key] = data.prepare(self.raw, job.run.dataset)
                 for tensor in datasets[key].tensors:
                     tensor.share_memory_()  # type: ignore[no-untyped-call]
-        folder = self.options.plugin_dir
+        file = self.options.study_file
+        folder = file.parent if file else Path()
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
         return Worker(datasets, str(self.device), plugins)
 

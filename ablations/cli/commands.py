@@ -178,7 +178,9 @@ def plan(
     from ablations.cli import listings
     from ablations.runner import RunOptions
 
-    options = RunOptions(tracking_uri=tracking_uri, data_dir=data_dir, device=device)
+    options = RunOptions(
+        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+    )
     prepared, states = _planned(study, settings, options)
     content = listings.plan_json(prepared.plan, states)
     _print_json(content) if as_json else listings.show_plan(prepared.plan, states, _console())
@@ -225,7 +227,7 @@ def run(  # noqa: PLR0913 (a command's options)
         executor=executor,  # type: ignore[arg-type]  # checked above
         retry_failed=retry_failed,
         fresh=fresh,
-        plugin_dir=study.parent,
+        study_file=study,
     )
     spec = _load(study, settings)
     n_failed = _run(spec, options, study)
@@ -271,7 +273,9 @@ def status(
     from ablations.runner import RunOptions
     from ablations.tracking.outbox import Outbox
 
-    options = RunOptions(tracking_uri=tracking_uri, data_dir=data_dir, device=device)
+    options = RunOptions(
+        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+    )
     prepared, states = _planned(study, settings, options)
     n_waiting = sum(1 for _ in Outbox(work_dir).entries())
     listings.show_status(prepared.plan, states, n_waiting, _console())

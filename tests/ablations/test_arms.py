@@ -287,3 +287,8 @@ def test_arm_of_the_plan_is_plain_json(plan):
     assert plain["levels"]["channels"] == [3, 8]
     assert plain["arm_key"] == arm.arm_key
     assert "identity" not in plain
+
+
+def test_an_arm_matched_to_one_that_cannot_be_made_is_not_told_again(told):
+    problems = told(control="lenet", factors={}, arms=["mlp-matched"])
+    assert [text.partition(":")[0] for text in problems] == ["arm 'control'"]

@@ -27,7 +27,7 @@ def options(home, store_uri) -> RunOptions:
         work_dir=home / ".ablations",
         device="cpu",
         executor="inline",
-        plugin_dir=home,
+        study_file=home / "study.yaml",
     )
 
 

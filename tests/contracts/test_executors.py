@@ -64,7 +64,9 @@ def _events(executor: Executor, jobs: Sequence[Job]) -> list[Event]:
 def _work(folder: Path, raw: dict[str, Any]) -> Work:
     load_plugin(folder / "fragile.py")
     plugged = {"arms": ["fragile"], "plugins": ["fragile.py"], **raw}
-    prepared = Prepared(parse_study(plugged), RunOptions(device="cpu", plugin_dir=folder))
+    prepared = Prepared(
+        parse_study(plugged), RunOptions(device="cpu", study_file=folder / "study.yaml")
+    )
     jobs = [Job(run, ("shift",)) for run in prepared.plan.runs]
     return prepared.worker(jobs), jobs
 
