@@ -94,7 +94,7 @@ class Worker:
                 model = _restored(job.run, job.weights, device)
                 return Outcome(job, None, _measured(job, model, data))
             return _trained(job, data, device, on_epoch)
-        except Exception as error:
+        except Exception as error:  # whatever a network does, it is this run's outcome
             state = RunState.OOM if _is_out_of_memory(error) else RunState.FAILED
             return self.failed(job, state, started, error=error)
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ablations import data, devices
 from ablations.arms import DataFacts
-from ablations.errors import SpecError
+from ablations.errors import DataError, SpecError
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -82,8 +82,13 @@ Observer = Callable[[Event | Planned], None]
 class Prepared:
     """A study with its data and its plan, ready to be run on one device."""
 
-    def __init__(self, spec: StudySpec, options: RunOptions) -> None:
+    def __init__(self, spec: StudySpec, options: RunOptions, *, download: bool = True) -> None:
         """Load the data, work out the plan and check it against both.
+
+        Args:
+            spec: The study.
+            options: How it is to be run.
+            download: Whether data that are not here may be fetched.
 
         Raises:
             DataError: The data set cannot be had.
@@ -92,7 +97,7 @@ class Prepared:
         self.spec, self.options = spec, options
         self._env_keys: dict[str, str] = {}
         self.device = devices.choose(options.device)
-        self.raw = data.load(spec.dataset.name, data_dir=options.data_dir)
+        self.raw = data.load(spec.dataset.name, data_dir=options.data_dir, download=download)
         self.plan = make_plan(spec, self._facts(), measure, where=self._where)
         self._check_precision()
 
@@ -145,6 +150,17 @@ class Prepared:
         folder = file.parent if file else Path()
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
         return Worker(datasets, str(self.device), plugins)
+
+
+def misfits(spec: StudySpec, options: RunOptions) -> tuple[str, ...]:
+    """What is wrong with a study that only its data show; nothing if they are not at hand."""
+    try:
+        Prepared(spec, options, download=False)
+    except SpecError as error:
+        return error.problems
+    except DataError:
+        return ()
+    return ()
 
 
 def run_study(

@@ -7,7 +7,7 @@ Called by the command line and by users of `run_study`. Knows the cards of `lene
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +26,10 @@ from ablations.spec import (
 )
 from lenet_variants import card
 
+Misfits = Callable[[StudySpec], Sequence[str]]
+
+_NEEDED = ("control", "arms", "factors", "dataset")  # without these right, no arm can be built
+
 
 class _Loader(yaml.SafeLoader):
     """Safe loading that refuses a key given twice, of which YAML would keep the last in silence."""
@@ -40,12 +44,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
+def load_study(
+    path: str | Path, overrides: Sequence[str] = (), misfits: Misfits | None = None
+) -> StudySpec:
     """Read and check a study file.
 
     Args:
         path: A YAML file.
         overrides: `path.to.key=value` each, the value in YAML; applied before the check.
+        misfits: See `parse_study`.
 
     Raises:
         SpecError: Every problem of the file, with key path, value and what is allowed.
@@ -59,7 +66,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
         raise SpecError(where, [f"is not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
         raise SpecError(where, [f"must be a mapping with the key 'study', got {raw!r:.80}"])
-    return parse_study(override(raw, overrides), where)
+    return parse_study(override(raw, overrides), where, misfits)
 
 
 def plugin_source(name: str, folder: Path) -> str:
@@ -127,15 +134,26 @@ def _put(raw: dict[str, Any], path: str, value: Any) -> None:
     target[last] = value
 
 
-def parse_study(raw: Mapping[str, Any], where: str = "study") -> StudySpec:
+def parse_study(
+    raw: Mapping[str, Any], where: str = "study", misfits: Misfits | None = None
+) -> StudySpec:
     """A checked `StudySpec` from plain values.
+
+    Args:
+        raw: As YAML gives them.
+        where: What the problems are told under.
+        misfits: Tells what is wrong with a study that only its data and networks show. It is asked
+            where the file has mistakes that leave both known, so that all are told in one message.
 
     Raises:
         SpecError: Every problem: those of shape, and those of meaning in what has the right shape.
     """
     spec, problems = _validated(raw)
     if spec is not None:
-        problems += _meaning(spec)
+        told = _meaning(spec)
+        problems += told
+        if problems and misfits and not any(text.startswith(_NEEDED) for text in told):
+            problems += [text for text in misfits(spec) if text not in problems]
     if problems or spec is None:
         raise SpecError(where, problems)
     return spec

@@ -229,7 +229,7 @@ def run(  # noqa: PLR0913 (a command's options)
         fresh=fresh,
         study_file=study,
     )
-    spec = _load(study, settings)
+    spec = _load(study, settings, options)
     n_failed = _run(spec, options, study)
     if report:
         _report(spec.study, tracking_uri, work_dir, out, "all")
@@ -344,7 +344,7 @@ def ui(
     serve_ui(port, tracking_uri)
 
 
-def _load(path: Path, settings: list[str] | None) -> StudySpec:
+def _load(path: Path, settings: list[str] | None, options: RunOptions | None = None) -> StudySpec:
     """The study, its plug-ins registered first: their variants may be named in it."""
     from ablations.study_file import load_study, plugin_sources
 
@@ -354,7 +354,13 @@ def _load(path: Path, settings: list[str] | None) -> StudySpec:
 
         for source in sources:
             load_plugin(source)
-    return load_study(path, settings or ())
+
+    def found(spec: StudySpec) -> tuple[str, ...]:
+        from ablations.runner import misfits
+
+        return misfits(spec, options) if options else ()
+
+    return load_study(path, settings or (), found)
 
 
 def _planned(
@@ -363,7 +369,7 @@ def _planned(
     from ablations.runner import Prepared
     from ablations.tracking.store import MlflowStore, exists, tracking_uri
 
-    prepared = Prepared(_load(study, settings), options)
+    prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
     stored = MlflowStore(uri).stored_runs() if exists(uri) else []
     return prepared, prepared.states(stored)

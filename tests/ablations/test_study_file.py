@@ -303,3 +303,22 @@ def test_shorthand_means_what_is_written_out(study, short, long):
 
 def test_seeds_keep_the_order_given(study):
     assert study(seeds=[3, 1, 2]).seeds == (3, 1, 2)
+
+
+def test_what_only_the_data_show_is_told_with_the_files_own_mistakes(raw_study):
+    def misfits(spec):
+        return [f"arm 'control': too small for {spec.dataset.name}"]
+
+    with pytest.raises(SpecError) as caught:
+        parse_study({**raw_study(), "sees": 3}, misfits=misfits)
+    first, second = caught.value.problems
+    assert first.startswith("sees: unknown key 'sees'")
+    assert second == "arm 'control': too small for digits"
+
+
+def test_misfits_are_not_asked_of_a_study_whose_arms_cannot_be_known(raw_study):
+    def misfits(spec):
+        raise AssertionError(spec)
+
+    with pytest.raises(SpecError, match="control"):
+        parse_study({**raw_study(control="lenett"), "sees": 3}, misfits=misfits)

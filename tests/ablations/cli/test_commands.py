@@ -185,6 +185,14 @@ def test_every_problem_of_a_file_is_told_at_once(call, tiny_file):
     assert "study.yaml: 4 problems" in result.output
 
 
+def test_a_slip_in_the_file_and_a_vanishing_layer_are_told_together(call, tiny_file):
+    study = tiny_file(control="lenet")
+    result = call("run", study, *INLINE, "--set", "dataset.image_size=[8, 8]", "--set", "sees=3")
+    assert result.exit_code == 2
+    assert "sees: unknown key 'sees'" in result.output
+    assert "arm 'control': lenet conv2: expected an input of at least" in result.output
+
+
 def test_an_image_size_at_which_layers_vanish_names_the_arms(call, tiny_file):
     study = tiny_file(control="lenet")
     result = call("run", study, *INLINE, "--set", "dataset.image_size=[8, 8]")
