@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from ablations.designs import DESIGNS, Cell, cell_name
 from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
-from lenet_variants import card
+from lenet_variants import catalogue
+from lenet_variants.errors import VariantError
 
 Shape = tuple[int, int, int]
 GROWTH_FACTORS = (1, 2, 4, 8)
@@ -114,7 +115,7 @@ class ArmBuilder:
     def __init__(self, spec: StudySpec, data: DataFacts, networks: Networks) -> None:
         self.spec, self.data, self.networks = spec, data, networks
         self.problems: list[str] = []
-        self.control_levels = card.find(spec.control.variant).resolve(spec.control.levels)
+        self.control_levels = catalogue.find(spec.control.variant).resolve(spec.control.levels)
         self.made: dict[str, Arm] = {}
         self.failed: set[str] = set()
         self.counts: dict[str, Counts] = {}
@@ -139,13 +140,13 @@ class ArmBuilder:
     @staticmethod
     def _target(arm: ArmSpec) -> str | None:
         """The arm whose size this one is given, if any."""
-        is_sized = card.find(arm.variant).matched_to and "hidden" not in arm.levels
+        is_sized = catalogue.find(arm.variant).matched_to and "hidden" not in arm.levels
         return arm.matched_to or ("control" if is_sized else None)
 
     def _add(self, name: str, make: Callable[[str, Any], Arm], source: Cell | ArmSpec) -> None:
         try:
             self.made[name] = make(name, source)
-        except card.VariantError as error:
+        except VariantError as error:
             self.problems += [f"arm {name!r}: {line}" for line in str(error).splitlines()]
         except ValidationError as error:  # keys that are right alone and clash in this cell
             told = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
@@ -171,7 +172,7 @@ class ArmBuilder:
     def _parsed(self, factor: str, raw: Any) -> Any:
         group, dot, key = factor.partition(".")
         if not dot:
-            return card.find(self.spec.control.variant).levels[factor].parse(raw)
+            return catalogue.find(self.spec.control.variant).levels[factor].parse(raw)
         base = self.spec.recipe if group == "recipe" else self.spec.dataset
         return getattr(changed(base, {key: raw}), key)
 
@@ -181,16 +182,16 @@ class ArmBuilder:
             group, dot, key = factor.partition(".")
             parts[group if dot else "levels"][key if dot else factor] = level
         variant = self.spec.control.variant
-        levels = card.find(variant).resolve({**self.spec.control.levels, **parts["levels"]})
+        levels = catalogue.find(variant).resolve({**self.spec.control.levels, **parts["levels"]})
         return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=cell)
 
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
-        found = card.find(arm.variant)
+        found = catalogue.find(arm.variant)
         levels: dict[str, Any] = dict(found.resolve(arm.levels))
         matched_to = self._target(arm)
         if matched_to:
             if matched_to not in self.made:
-                raise card.VariantError(
+                raise VariantError(
                     f"matched_to must name an arm that stands before it, got {matched_to!r} "
                     f"(there are: {', '.join(self.made)})"
                 )
@@ -241,7 +242,7 @@ class ArmBuilder:
         shape = self._input_shape(dataset)
         counts = self.networks.count(variant, levels, shape, self.data.n_classes)
         self.counts[name] = counts
-        found = card.find(variant)
+        found = catalogue.find(variant)
         return Arm(
             name=name,
             variant=variant,

@@ -56,7 +56,7 @@ class Recipe(_Frozen):
     epochs: int = Field(5, ge=1)
     schedule: Literal["constant", "cosine", "onecycle", "step"] = "constant"
     warmup: float = Field(0.0, ge=0)
-    init: Literal["default", "xavier_uniform", "kaiming"] = "default"
+    init: Literal["default", "xavier_uniform", "kaiming", "lecun1998", "lecun1998_sqrt"] = "default"
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
     label_smoothing: Fraction = 0.0
     augmentation: Literal["none", "shift", "flip", "crop", "rotate"] = "none"

@@ -24,7 +24,8 @@ from ablations.spec import (
     StudySpec,
     changed,
 )
-from lenet_variants import card
+from lenet_variants import catalogue
+from lenet_variants.errors import LevelError, UnknownVariantError, VariantError
 
 Misfits = Callable[[StudySpec], Sequence[str]]
 
@@ -194,7 +195,7 @@ def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]])
 
 def _stand_in(key: str, number: int) -> dict[str, str]:
     """A sound arm in the place of one at fault, so that those after it keep their numbers."""
-    return {"name": f"{key}.{number}", "variant": card.names()[0]}
+    return {"name": f"{key}.{number}", "variant": catalogue.names()[0]}
 
 
 def _with_stand_ins(rest: Mapping[str, Any]) -> dict[str, Any]:
@@ -308,7 +309,7 @@ def _study_problems(spec: StudySpec) -> list[str]:
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
     if not _variant_problems("control", spec.control):
-        other = card.find(spec.control.variant).matched_to
+        other = catalogue.find(spec.control.variant).matched_to
         if other and "hidden" not in spec.control.levels:
             problems.append(
                 f"control.variant: {spec.control.variant!r} is sized to the control, so it cannot "
@@ -326,10 +327,10 @@ def _dataset_problems(name: str) -> list[str]:
 
 def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
     try:
-        card.find(chosen.variant).resolve(chosen.levels)
-    except card.LevelError as error:
+        catalogue.find(chosen.variant).resolve(chosen.levels)
+    except LevelError as error:
         return [f"{path}.levels.{level}: {text}" for level, text in error.problems.items()]
-    except card.VariantError as error:
+    except VariantError as error:
         return [f"{path}.{error}"]
     return []
 
@@ -373,9 +374,9 @@ def _factor_problems(spec: StudySpec, key: str, values: Sequence[Any]) -> list[s
 
 def _level_problems(spec: StudySpec, path: str, level: Mapping[str, Any]) -> list[str]:
     try:
-        card.find(spec.control.variant).resolve({**spec.control.levels, **level})
-    except card.UnknownVariantError:
+        catalogue.find(spec.control.variant).resolve({**spec.control.levels, **level})
+    except UnknownVariantError:
         return []  # told under `control` already
-    except card.LevelError as error:
+    except LevelError as error:
         return [f"{path}: {error.problems[name]}" for name in level if name in error.problems]
     return []

@@ -22,7 +22,7 @@ from ablations.augmentation import AUGMENTATIONS
 from ablations.data import Dataset, affine, split
 from ablations.plan import RunSpec
 from ablations.spec import Recipe
-from lenet_variants import registry
+from lenet_variants import init, registry
 
 EVALUATION_BATCH = 1000
 
@@ -113,19 +113,8 @@ def initial_model(run: RunSpec, device: torch.device) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.torch_seed(run.root_seed, run.seed, "init"))
         model = registry.create(run.variant, run.input_shape, run.n_classes, **run.levels)
-        initialise(model, run.recipe.init)
+        init.initialise(model, run.recipe.init)
     return model.to(device)
-
-
-def initialise(model: nn.Module, rule: str) -> None:
-    """Draw the weights of every convolution and linear layer again; biases keep PyTorch's rule."""
-    for module in model.modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
-        if rule == "xavier_uniform":
-            nn.init.xavier_uniform_(module.weight)
-        elif rule == "kaiming":
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
 
 def optimiser(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:

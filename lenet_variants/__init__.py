@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lenet_variants.card import Card, find, names
+    from lenet_variants.card import Card, Counts
+    from lenet_variants.catalogue import find, names
     from lenet_variants.errors import (
         DuplicateVariantError,
         LevelError,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         UnknownVariantError,
         VariantError,
     )
-    from lenet_variants.measure import Counts, count, describe, match
+    from lenet_variants.measure import count, describe, match
     from lenet_variants.registry import create, load_plugin, register_variant
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
 
 _HOME = {
     "Card": "card",
-    "Counts": "measure",
+    "Counts": "card",
     "DuplicateVariantError": "errors",
     "LevelError": "errors",
     "PluginError": "errors",
@@ -50,10 +51,10 @@ _HOME = {
     "count": "measure",
     "create": "registry",
     "describe": "measure",
-    "find": "card",
+    "find": "catalogue",
     "load_plugin": "registry",
     "match": "measure",
-    "names": "card",
+    "names": "catalogue",
     "register_variant": "registry",
 }
 

@@ -1,4 +1,4 @@
-"""What the families are made of: named activations and poolings, and layers that fit their input.
+"""What the families are made of: layers by the words of their levels, sized to their input.
 
 Called by the families' builders. Sizes are worked out here and checked before a layer is made,
 so that an image too small for a network is refused by the name of the layer where it vanishes.
@@ -6,18 +6,22 @@ so that an image too small for a network is refused by the name of the layer whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from typing import TypedDict
 
 from torch import nn
 
 from lenet_variants.card import Shape
 from lenet_variants.errors import VariantError
+from lenet_variants.layers import RadialBasis, ScaledTanh, Subsampling
 
 NamedLayer = tuple[str, nn.Module]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
+    "scaled_tanh": ScaledTanh,
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
@@ -25,10 +29,26 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
     "identity": nn.Identity,
 }
-POOLINGS: dict[str, Callable[[int, int], nn.Module]] = {
-    "max": nn.MaxPool2d,
-    "avg": nn.AvgPool2d,
+
+POOL = 2  # window and stride, but for the overlapping windows of 3
+POOLINGS: dict[str, Callable[[int], nn.Module]] = {
+    "max": lambda _: nn.MaxPool2d(POOL, POOL),
+    "avg": lambda _: nn.AvgPool2d(POOL, POOL),
+    "l2": lambda _: nn.LPPool2d(2, POOL, POOL),
+    "subsampling": Subsampling,
+    "strided_conv": lambda n_maps: nn.Conv2d(n_maps, n_maps, POOL, stride=POOL),
+    "overlapping_max": lambda _: nn.MaxPool2d(POOL + 1, POOL),
 }
+SQUASHED = ("subsampling", "strided_conv")  # have weights, so an activation follows them
+
+
+class DenseLevels(TypedDict):
+    """The levels that make the fully connected layers, in every family."""
+
+    activation: str
+    hidden: tuple[int, ...]
+    norm: str
+    dropout: float
 
 
 def window_output(
@@ -50,21 +70,48 @@ def window_output(
     return channels, height, width
 
 
+def pool(number: int, size: Shape, word: str, activation: str) -> tuple[list[NamedLayer], Shape]:
+    """The pooling of block `number`, and the (channels, height, width) it leaves of `size`."""
+    if word == "none":
+        return [], size
+    window = POOL + 1 if word == "overlapping_max" else POOL
+    pooled = window_output(f"pool{number}", size, window=window, stride=POOL)
+    layers: list[NamedLayer] = [(f"pool{number}", POOLINGS[word](size[0]))]
+    if word in SQUASHED:
+        layers.append((f"squash{number}", ACTIVATIONS[activation]()))
+    return layers, pooled
+
+
+def norm(number: int, word: str, n_features: int, *, of_maps: bool) -> Iterator[NamedLayer]:
+    """The normalisation after weights layer `number`: none, by batch, or in two groups.
+
+    An odd number of features makes one group: groups are of equal size.
+    """
+    if word == "batch":
+        yield f"norm{number}", (nn.BatchNorm2d if of_maps else nn.BatchNorm1d)(n_features)
+    elif word == "group":
+        yield f"norm{number}", nn.GroupNorm(math.gcd(n_features, 2), n_features)
+
+
 def dense_layers(
-    n_inputs: int, hidden: tuple[int, ...], n_classes: int, *, activation: str, first_act: int
+    n_inputs: int, n_classes: int, levels: DenseLevels, *, n_before: int = 0, output: str = "linear"
 ) -> Iterator[NamedLayer]:
-    """Fully connected layers down to the logits: `flatten`, `fc1`, `act..`, ..., `output`.
+    """Fully connected layers down to the class scores: `flatten`, `fc1`, `act..`, ..., `output`.
 
     Args:
         n_inputs: Values of one flattened example.
-        hidden: Units of each hidden layer; none leaves one linear map.
-        n_classes: Number of logits.
-        activation: A word of `ACTIVATIONS`, after each hidden layer.
-        first_act: The number of the first activation; the network counts them from its input.
+        n_classes: Number of class scores.
+        levels: The sizes of the hidden layers (none leaves one linear map) and what follows each.
+        n_before: Activations before these layers; the network counts them from its input.
+        output: "linear", or "rbf" for distances from fixed codes.
     """
     yield "flatten", nn.Flatten()
-    for number, n_units in enumerate(hidden, start=1):
-        yield f"fc{number}", nn.Linear(n_inputs, n_units)
-        yield f"act{first_act + number - 1}", ACTIVATIONS[activation]()
+    for fc, n_units in enumerate(levels["hidden"], start=1):
+        yield f"fc{fc}", nn.Linear(n_inputs, n_units)
+        yield from norm(n_before + fc, levels["norm"], n_units, of_maps=False)
+        yield f"act{n_before + fc}", ACTIVATIONS[levels["activation"]]()
+        if levels["dropout"]:
+            yield f"drop{fc}", nn.Dropout(levels["dropout"])
         n_inputs = n_units
-    yield "output", nn.Linear(n_inputs, n_classes)
+    output_layer = RadialBasis if output == "rbf" else nn.Linear
+    yield "output", output_layer(n_inputs, n_classes)

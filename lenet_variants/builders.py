@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from lenet_variants import lenet, mlp
-from lenet_variants.card import Card, Shape, Value
+from lenet_variants.card import Card, Shape
 from lenet_variants.errors import VariantError
+from lenet_variants.levels import Value
 
 Builder = Callable[[Shape, int, Mapping[str, Value]], nn.Module]
 

@@ -1,4 +1,4 @@
-"""The cards of the variants: what each is, where it comes from, which levels it has.
+"""The card of a variant: what it is, where it comes from, which levels it has, what it counts.
 
 Study files are checked and keyed with cards, so nothing here may load torch; the networks
 themselves are built elsewhere. A variant is a card that differs from its family in a few levels.
@@ -6,36 +6,36 @@ themselves are built elsewhere. A variant is a card that differs from its family
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Required, TypedDict, Unpack
 
-from lenet_variants.errors import (
-    DuplicateVariantError,
-    LevelError,
-    UnknownVariantError,
-    VariantError,
-    did_you_mean,
-)
-from lenet_variants.levels import Choice, Integers, Level, PerBlock, Value
-
-__all__ = [
-    "ACTIVATIONS",
-    "POOLINGS",
-    "Card",
-    "DuplicateVariantError",
-    "Level",
-    "LevelError",
-    "Shape",
-    "UnknownVariantError",
-    "Value",
-    "VariantError",
-    "add",
-    "find",
-    "names",
-    "remove",
-]
+from lenet_variants.errors import LevelError, VariantError, did_you_mean
+from lenet_variants.levels import Level, Value
 
 Shape = tuple[int, int, int]
+Rule = Callable[[Mapping[str, Value]], dict[str, str]]
+"""From all levels of a network to what is wrong with them together, by level."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The size of a network: learnable numbers, and work and links for one image."""
+
+    n_parameters: int
+    n_macs: int
+    n_connections: int
+
+
+class About(TypedDict, total=False):
+    """What a card says beside its levels; `Card` explains each."""
+
+    summary: Required[str]
+    source: Required[str]
+    counts: Required[Counts]
+    native_input: Shape
+    unspecified: tuple[str, ...]
+    matched_to: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,12 @@ class Card:
         family_defaults: The family's value of every level; a variant is what differs from them.
         native_input: (channels, height, width) of the images it was designed for.
         n_classes: The number of classes it was designed for.
+        counts: Its size at its native input, to be held against the counted one; None where a
+            plug-in does not say.
+        rules: What its levels must be together.
         revision: Raised when the family's networks change for equal levels.
         plugin_digest: sha256 of a plug-in's source; None for a built-in variant.
-        unspecified: What the source leaves open, and what stands here instead.
+        unspecified: What the source leaves open or does otherwise, and what stands here instead.
         matched_to: The variant whose number of parameters sets this one's hidden sizes.
         place: The code that defines it.
     """
@@ -66,6 +69,8 @@ class Card:
     family_defaults: Mapping[str, Value]
     native_input: Shape = (1, 28, 28)
     n_classes: int = 10
+    counts: Counts | None = None
+    rules: tuple[Rule, ...] = ()
     revision: int = 1
     plugin_digest: str | None = None
     unspecified: tuple[str, ...] = ()
@@ -115,17 +120,8 @@ class Card:
             if value != self.levels[name].canonical(defaults[name])
         }
 
-    def but(
-        self,
-        name: str,
-        changes: Mapping[str, object],
-        *,
-        summary: str,
-        source: str,
-        unspecified: tuple[str, ...] = (),
-        matched_to: str | None = None,
-    ) -> Card:
-        """This card under another name with some levels changed.
+    def but(self, name: str, changes: Mapping[str, object], **about: Unpack[About]) -> Card:
+        """This card under another name, with some levels changed and all that is said of it new.
 
         Raises:
             LevelError: A change is no level of the family, or not a value it takes.
@@ -136,10 +132,12 @@ class Card:
             self,
             name=name,
             levels=levels,
-            summary=summary,
-            source=source,
-            unspecified=unspecified,
-            matched_to=matched_to,
+            summary=about["summary"],
+            source=about["source"],
+            counts=about["counts"],
+            native_input=about.get("native_input", self.native_input),
+            unspecified=about.get("unspecified", ()),
+            matched_to=about.get("matched_to"),
         )
 
     def _unknown(self, level: str) -> str:
@@ -148,140 +146,7 @@ class Card:
 
     def _conflicts(self, values: Mapping[str, Value]) -> dict[str, str]:
         found = {name: level.conflict(values[name], values) for name, level in self.levels.items()}
-        return {name: problem for name, problem in found.items() if problem is not None}
-
-
-def find(name: str) -> Card:
-    """The card of the variant called `name`.
-
-    Raises:
-        UnknownVariantError: There is none; the message has the nearest name.
-    """
-    try:
-        return _CARDS[name]
-    except KeyError:
-        raise UnknownVariantError(
-            f"variant: expected a registered name, got {name!r}; {did_you_mean(name, _CARDS)}"
-            f"(registered: {', '.join(sorted(_CARDS))})"
-        ) from None
-
-
-def names() -> tuple[str, ...]:
-    """The names of all variants: the built-in ones first, then plug-ins as they were loaded."""
-    return tuple(_CARDS)
-
-
-def add(card: Card) -> None:
-    """Enter a plug-in's card in the catalogue; the same code again (a notebook cell) is no clash.
-
-    Raises:
-        DuplicateVariantError: Its name is taken by other code.
-    """
-    held = _CARDS.get(card.name)
-    here = (card.plugin_digest, card.place)
-    if held is not None and (held.plugin_digest, held.place) != here:
-        raise DuplicateVariantError(
-            f"{card.place}: expected a new name, got {card.name!r}, which {held.place} has; "
-            "rename one of them, or restart Python if this is the same code after an edit"
-        )
-    _CARDS[card.name] = card
-
-
-def remove(name: str) -> None:
-    """Take a card out of the catalogue again, as when its plug-in failed half-way."""
-    del _CARDS[name]
-
-
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "identity")
-POOLINGS = ("max", "avg", "none")
-
-_LENET_LEVELS: dict[str, Level] = {
-    "activation": Choice("sigmoid", words=ACTIVATIONS),
-    "pooling": Choice("max", words=POOLINGS),
-    "channels": Integers((6, 16), low=1, shortest=1),
-    "kernel_size": PerBlock(5, low=1),
-    "padding": PerBlock(0),
-    "hidden": Integers((120, 84), low=1),
-}
-_MLP_LEVELS: dict[str, Level] = {
-    "activation": Choice("relu", words=ACTIVATIONS),
-    "hidden": Integers((256,), low=1),
-}
-_PORT = "Dive into Deep Learning, first Chinese edition, PyTorch port (ShusenTang)"
-_EXERCISES = "Dive into Deep Learning, exercises of the LeNet section (modernise LeNet)"
-
-LENET = Card(
-    name="lenet",
-    family="lenet",
-    summary="two blocks of 5x5 convolution, sigmoid, 2x2 max pooling; then 120 and 84 units",
-    source=f"{_PORT}, section 5.5",
-    levels=_LENET_LEVELS,
-    family_defaults={name: level.default for name, level in _LENET_LEVELS.items()},
-    unspecified=(
-        "inputs other than 28x28: fc1 takes whatever the convolutions give",
-        "a pooled side of odd length: its last row or column is dropped, as PyTorch does",
-    ),
-)
-MLP = Card(
-    name="mlp",
-    family="mlp",
-    summary="one hidden layer of 256 units with ReLU",
-    source=f"{_PORT}, section 3.10",
-    levels=_MLP_LEVELS,
-    family_defaults={name: level.default for name, level in _MLP_LEVELS.items()},
-    unspecified=("inputs other than 28x28: fc1 takes all values of the image",),
-)
-_BUILT_IN = (
-    LENET,
-    LENET.but(
-        "lenet-relu",
-        {"activation": "relu"},
-        summary="the LeNet with ReLU in place of sigmoid",
-        source=_EXERCISES,
-        unspecified=("which layers: every sigmoid, also between the fully connected layers",),
-    ),
-    LENET.but(
-        "lenet-avg",
-        {"pooling": "avg"},
-        summary="the LeNet with average in place of max pooling",
-        source=_EXERCISES,
-        unspecified=("trainable coefficients, as in 1998: plain averages, as in the book",),
-    ),
-    LENET.but(
-        "lenet-narrow",
-        {"channels": (3, 8)},
-        summary="the LeNet with half the channels",
-        source=f"{_EXERCISES}: the number of channels",
-        unspecified=("by how much: half, and the fully connected layers keep their sizes",),
-    ),
-    LENET.but(
-        "lenet-wide",
-        {"channels": (12, 32)},
-        summary="the LeNet with twice the channels",
-        source=f"{_EXERCISES}: the number of channels",
-        unspecified=("by how much: twice, and the fully connected layers keep their sizes",),
-    ),
-    LENET.but(
-        "lenet-d2l",
-        {"pooling": "avg", "padding": (2, 0)},
-        summary="the LeNet with average pooling and the first convolution padded by 2",
-        source="Dive into Deep Learning, second edition, section 6.6 (LeNet)",
-        unspecified=("trainable pooling coefficients, as in 1998: plain averages, as in its code",),
-    ),
-    MLP,
-    MLP.but(
-        "softmax",
-        {"hidden": ()},
-        summary="softmax regression: one linear map from pixels to classes",
-        source=f"{_PORT}, section 3.7",
-    ),
-    MLP.but(
-        "mlp-matched",
-        {"hidden": (56,)},
-        summary="the MLP with as many hidden units as give it the LeNet's number of parameters",
-        source="own: a control for size; 56 units on 28x28 images in 10 classes",
-        unspecified=("hidden sizes: found for every input and number of classes, unless given",),
-        matched_to="lenet",
-    ),
-)
-_CARDS: dict[str, Card] = {card.name: card for card in _BUILT_IN}
+        alone = {name: problem for name, problem in found.items() if problem is not None}
+        if alone:  # the rules may count on lists of the right length
+            return alone
+        return {level: problem for rule in self.rules for level, problem in rule(values).items()}

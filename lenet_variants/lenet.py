@@ -8,26 +8,51 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import TypedDict, cast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
 
 from torch import nn
 
-from lenet_variants.blocks import ACTIVATIONS, POOLINGS, NamedLayer, dense_layers, window_output
-from lenet_variants.card import Shape, Value
+from lenet_variants.blocks import (
+    ACTIVATIONS,
+    DenseLevels,
+    NamedLayer,
+    dense_layers,
+    norm,
+    pool,
+    window_output,
+)
+from lenet_variants.card import Shape
+from lenet_variants.layers import TABLES, LocalConv2d, TableConv2d, every_map
+from lenet_variants.levels import Value, each_block
 
-POOL = 2  # window and stride, in every LeNet
 
-
-class LeNetLevels(TypedDict):
+class LeNetLevels(DenseLevels):
     """The levels of the family, as `Card.resolve` returns them."""
 
-    activation: str
     pooling: str
     channels: tuple[int, ...]
     kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...]
     padding: int | tuple[int, ...]
-    hidden: tuple[int, ...]
+    head: str
+    connections: str
+    weights: str | tuple[str, ...]
+    bias: str
+    output: str
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One convolution block's own levels; `number` counts from 1."""
+
+    number: int
+    n_maps: int
+    kernel_size: int
+    stride: int
+    padding: int
+    weights: str
 
 
 def build(input_shape: Shape, n_classes: int, levels: Mapping[str, Value]) -> nn.Sequential:
@@ -48,36 +73,52 @@ def build(input_shape: Shape, n_classes: int, levels: Mapping[str, Value]) -> nn
         Dive into Deep Learning, first Chinese edition, section 5.5, for the default levels.
     """
     lenet = cast("LeNetLevels", levels)
-    convolutions, features = _convolutions(input_shape, lenet)
-    head = dense_layers(
-        math.prod(features),
-        lenet["hidden"],
-        n_classes,
-        activation=lenet["activation"],
-        first_act=len(lenet["channels"]) + 1,
-    )
-    return nn.Sequential(OrderedDict([*convolutions, *head]))
-
-
-def _convolutions(input_shape: Shape, lenet: LeNetLevels) -> tuple[list[NamedLayer], Shape]:
-    """The convolution blocks, and the (channels, height, width) they turn an image into."""
     layers: list[NamedLayer] = []
     size = input_shape
+    for block in _blocks(lenet, levels):
+        made, size = _block_layers(block, size, lenet)
+        layers += made
+    if lenet["head"] == "gap":
+        layers.append(("gap", nn.AdaptiveAvgPool2d(1)))
+        size = (size[0], 1, 1)
+    n_before, output = len(lenet["channels"]), lenet["output"]
+    layers += dense_layers(math.prod(size), n_classes, lenet, n_before=n_before, output=output)
+    return nn.Sequential(OrderedDict(layers))
+
+
+def _blocks(lenet: LeNetLevels, levels: Mapping[str, Value]) -> Iterator[_Block]:
     n_blocks = len(lenet["channels"])
-    kernels = _per_block(lenet["kernel_size"], n_blocks)
-    paddings = _per_block(lenet["padding"], n_blocks)
-    blocks = zip(lenet["channels"], kernels, paddings, strict=True)
-    for number, (n_channels, kernel, padding) in enumerate(blocks, start=1):
-        conv, pool = f"conv{number}", f"pool{number}"
-        _, height, width = window_output(conv, size, window=kernel, padding=padding)
-        layers.append((conv, nn.Conv2d(size[0], n_channels, kernel, padding=padding)))
-        layers.append((f"act{number}", ACTIVATIONS[lenet["activation"]]()))
-        size = (n_channels, height, width)
-        if lenet["pooling"] != "none":
-            size = window_output(pool, size, window=POOL, stride=POOL)
-            layers.append((pool, POOLINGS[lenet["pooling"]](POOL, POOL)))
-    return layers, size
+    names = ("kernel_size", "stride", "padding", "weights")
+    columns = [each_block(levels[name], n_blocks) for name in names]
+    for number, (n_maps, *own) in enumerate(zip(lenet["channels"], *columns, strict=True), start=1):
+        yield _Block(number, n_maps, *own)
 
 
-def _per_block(value: int | tuple[int, ...], n_blocks: int) -> tuple[int, ...]:
-    return (value,) * n_blocks if isinstance(value, int) else value
+def _block_layers(block: _Block, size: Shape, lenet: LeNetLevels) -> tuple[list[NamedLayer], Shape]:
+    """The layers of one block, and the (channels, height, width) they turn `size` into."""
+    conv = f"conv{block.number}"
+    _, height, width = window_output(
+        conv, size, window=block.kernel_size, stride=block.stride, padding=block.padding
+    )
+    maps = (block.n_maps, height, width)
+    layers = [
+        (conv, _convolution(block, size, maps, lenet)),
+        *norm(block.number, lenet["norm"], block.n_maps, of_maps=True),
+        (f"act{block.number}", ACTIVATIONS[lenet["activation"]]()),
+    ]
+    pooling, pooled = pool(block.number, maps, lenet["pooling"], lenet["activation"])
+    return [*layers, *pooling], pooled
+
+
+def _convolution(block: _Block, size: Shape, maps: Shape, lenet: LeNetLevels) -> nn.Module:
+    """PyTorch's own convolution wherever it can say it."""
+    window = (block.kernel_size, block.stride, block.padding)
+    bias = lenet["bias"]
+    if block.weights == "local":
+        return LocalConv2d(size, maps, window, "none" if bias == "none" else "unit")
+    table = lenet["connections"] if block.number == 2 else "full"  # noqa: PLR2004 (C3, H2)
+    if table == "full" and bias != "unit":
+        n_inputs = size[0]
+        return nn.Conv2d(n_inputs, block.n_maps, *window, bias=bias == "map")
+    links = every_map(size[0], block.n_maps) if table == "full" else TABLES[table]
+    return TableConv2d(size, maps, window, bias, links)

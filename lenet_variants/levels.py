@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 from lenet_variants.errors import VariantError, did_you_mean
@@ -20,9 +20,16 @@ Value = str | int | float | bool | tuple["Value", ...]
 
 @dataclass(frozen=True)
 class Level(ABC):
-    """One thing that may vary in a network, with its default."""
+    """One thing that may vary in a network, with its default.
+
+    Attributes:
+        default: The variant's own value.
+        layers: Stems of the names of all layers it may add, remove or set; what follows them may
+            change its sizes only. Empty where that is not known, as for plug-ins.
+    """
 
     default: Value
+    layers: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     @abstractmethod
@@ -40,6 +47,13 @@ class Level(ABC):
     def canonical(self, value: Value) -> Value:
         """The one spelling of all values that mean the same network."""
         return value
+
+    @abstractmethod
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        """Values near `value` and other than it, some of which other levels may not allow.
+
+        A network at any of them must differ from the network at `value`.
+        """
 
     def conflict(self, value: Value, others: Mapping[str, Value]) -> str | None:
         """What is wrong with `value` beside the variant's other levels, if anything."""
@@ -65,6 +79,9 @@ class Choice(Level):
             f"expected one of {len(self.words)} words, got {raw!r}; {near}(allowed: {self.allowed})"
         )
 
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        return tuple(word for word in self.words if word != value)
+
 
 @dataclass(frozen=True)
 class Text(Level):
@@ -78,6 +95,10 @@ class Text(Level):
         if isinstance(raw, str):
             return raw
         raise VariantError(f"expected text, got {raw!r}; put it in quotes")
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        del value  # no telling which other words it takes
+        return ()
 
 
 @dataclass(frozen=True)
@@ -93,25 +114,41 @@ class Flag(Level):
             return raw
         raise VariantError(f"expected true or false, got {raw!r}; write it without quotes")
 
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        return (not value,)
+
 
 @dataclass(frozen=True)
 class Number(Level):
-    """A finite number."""
+    """A finite number, from `low` up and below `below` where these are given."""
+
+    low: float | None = None
+    below: float | None = None
 
     @property
     def allowed(self) -> str:
-        return "a finite number"
+        from_, to = self.low is not None, self.below is not None
+        bounds = f" >= {self.low:g}" * from_ + " and" * (from_ and to) + f" < {self.below:g}" * to
+        return f"a finite number{bounds}"
 
-    def parse(self, raw: object) -> Value:
+    def parse(self, raw: object) -> float:
         number = math.nan
         if isinstance(raw, Real | str) and not isinstance(raw, bool):
             try:
                 number = float(raw)  # YAML 1.1 reads 1e-3 as text
             except ValueError:
                 number = math.nan
-        if math.isfinite(number):
+        low = -math.inf if self.low is None else self.low
+        if math.isfinite(number) and low <= number < (
+            math.inf if self.below is None else self.below
+        ):
             return number
         raise VariantError(f"expected {self.allowed}, got {raw!r}; write it like 0.5 or 1.0e-3")
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        number = self.parse(value)
+        near = (number / 2, number + (0.5 if self.below is None else (self.below - number) / 2))
+        return tuple(other for other in near if other != number)
 
 
 @dataclass(frozen=True)
@@ -124,11 +161,14 @@ class Integer(Level):
     def allowed(self) -> str:
         return _integer_in_words(self.low)
 
-    def parse(self, raw: object) -> Value:
+    def parse(self, raw: object) -> int:
         number = _integer(raw, self.low)
         if number is None:
             raise VariantError(f"expected {self.allowed}, got {raw!r}; write it like 3")
         return number
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        return _around(self.parse(value), self.low)
 
 
 @dataclass(frozen=True)
@@ -143,7 +183,7 @@ class Integers(Level):
         least = f"at least {self.shortest} of them" if self.shortest else "possibly empty"
         return f"a list of integers, each {_integer_in_words(self.low)}, {least}"
 
-    def parse(self, raw: object) -> Value:
+    def parse(self, raw: object) -> tuple[int, ...]:
         numbers = _integers(raw, self.low)
         if numbers is None or len(numbers) < self.shortest:
             raise VariantError(
@@ -152,24 +192,19 @@ class Integers(Level):
             )
         return numbers
 
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        numbers = self.parse(value)
+        *short, last = numbers or (8,)
+        near = [(*short, other) for other in _around(last, self.low)]
+        near += [(*numbers, last)] + ([tuple(short)] if len(short) >= self.shortest else [])
+        return tuple(other for other in near if other != numbers)
+
 
 @dataclass(frozen=True)
-class PerBlock(Level):
-    """One integer for all convolution blocks, or a list with one for each."""
+class _EachBlock(Level):
+    """One value for all convolution blocks, or a list with one for each."""
 
-    low: int = 0
-    blocks: str = "channels"  # the level whose length is the number of blocks
-
-    @property
-    def allowed(self) -> str:
-        return f"{_integer_in_words(self.low)}, or a list of one for each of {self.blocks}"
-
-    def parse(self, raw: object) -> Value:
-        number = _integer(raw, self.low)
-        value = _integers(raw, self.low) if number is None else number
-        if value is None or value == ():
-            raise VariantError(f"expected {self.allowed}, got {raw!r}; write it like 2 or [2, 0]")
-        return value
+    blocks: str = field(default="channels", kw_only=True)  # its length is the number of blocks
 
     def canonical(self, value: Value) -> Value:
         alike = isinstance(value, tuple) and len(set(value)) == 1
@@ -182,9 +217,86 @@ class PerBlock(Level):
         if len(value) == len(blocks):
             return None
         return (
-            f"expected one integer for each of the {len(blocks)} {self.blocks} {list(blocks)}, "
-            f"got {list(value)!r}; give {len(blocks)} of them, or one integer for all"
+            f"expected one value for each of the {len(blocks)} {self.blocks} {list(blocks)}, "
+            f"got {list(value)!r}; give {len(blocks)} of them, or one for all"
         )
+
+
+@dataclass(frozen=True)
+class PerBlock(_EachBlock):
+    """One integer for all convolution blocks, or a list with one for each."""
+
+    low: int = 0
+
+    @property
+    def allowed(self) -> str:
+        return f"{_integer_in_words(self.low)}, or a list of one for each of {self.blocks}"
+
+    def parse(self, raw: object) -> Value:
+        number = _integer(raw, self.low)
+        value = _integers(raw, self.low) if number is None else number
+        if value is None or value == ():
+            raise VariantError(f"expected {self.allowed}, got {raw!r}; write it like 2 or [2, 0]")
+        return value
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        if not isinstance(value, tuple):
+            return _around(_whole(value), self.low)
+        near = [_around(_whole(one), self.low) for one in value]
+        each = [
+            (*value[:at], other, *value[at + 1 :]) for at, some in enumerate(near) for other in some
+        ]
+        return tuple(each)
+
+
+@dataclass(frozen=True)
+class ChoicePerBlock(_EachBlock):
+    """One of a closed set of words for all convolution blocks, or a list with one for each."""
+
+    words: tuple[str, ...] = field(kw_only=True)
+
+    @property
+    def allowed(self) -> str:
+        words = ", ".join(sorted(self.words))
+        return f"{words}, or a list of one of these for each of {self.blocks}"
+
+    def parse(self, raw: object) -> Value:
+        given = list(raw) if isinstance(raw, list | tuple) else [raw]
+        wrong = [one for one in given if one not in self.words]
+        if wrong or not given:
+            near = did_you_mean(wrong[0], self.words) if wrong else ""
+            raise VariantError(
+                f"expected {self.allowed}, got {raw!r}; {near}write it like "
+                f"{self.words[0]} or [{self.words[0]}, {self.words[-1]}]"
+            )
+        words = tuple(str(one) for one in given)
+        return words if isinstance(raw, list | tuple) else words[0]
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        if not isinstance(value, tuple):
+            return tuple(word for word in self.words if word != value)
+        return tuple(
+            (*value[:at], word, *value[at + 1 :])
+            for at, one in enumerate(value)
+            for word in self.words
+            if word != one
+        )
+
+
+def each_block(value: Value, n_blocks: int) -> tuple[Value, ...]:
+    """The value of each block, of a level that may say it once for all of them."""
+    return value if isinstance(value, tuple) else (value,) * n_blocks
+
+
+def _around(number: int, low: int | None) -> tuple[int, ...]:
+    below = number - 1
+    return (number + 1, below) if low is None or below >= low else (number + 1,)
+
+
+def _whole(value: Value) -> int:
+    """A checked value of a level of integers."""
+    assert isinstance(value, int)  # noqa: S101 (parsed before)
+    return value
 
 
 def _integer_in_words(low: int | None) -> str:

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import torch
+from torch import nn
 
 from lenet_variants import builders
-from lenet_variants.card import Card, Shape, Value, find
+from lenet_variants.card import Counts, Shape
+from lenet_variants.catalogue import find
 from lenet_variants.errors import VariantError
+from lenet_variants.levels import Value
 from lenet_variants.trace import Layer, trace
 
 QUANTITIES = ("connections", "macs", "parameters")
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The size of a network: learnable numbers, and work and links for one image."""
-
-    n_parameters: int
-    n_macs: int
-    n_connections: int
 
 
 def resolve(
@@ -63,8 +57,8 @@ def count(name: str, levels: Mapping[str, object], input_shape: Shape, n_classes
         >>> count("lenet", {}, (1, 28, 28), 10).n_parameters
         44426
     """
-    resolved = resolve(name, levels, input_shape, n_classes)
-    return _total(_layers(find(name), resolved, input_shape, n_classes))
+    _, layers = traced(name, levels, input_shape, n_classes)
+    return _total(layers)
 
 
 def describe(
@@ -79,7 +73,7 @@ def describe(
     """
     card = find(name)
     resolved = resolve(name, levels, input_shape, n_classes)
-    layers = _layers(card, resolved, input_shape, n_classes)
+    _, layers = traced(name, resolved, input_shape, n_classes)
     total = _total(layers)
     return {
         "name": name,
@@ -145,17 +139,25 @@ def match(
     return at(nearest)
 
 
-def _layers(
-    card: Card, levels: Mapping[str, Value], input_shape: Shape, n_classes: int
-) -> list[Layer]:
-    """The traced layers; a plug-in that cannot run without numbers is run with them."""
+def traced(
+    name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+) -> tuple[nn.Module, list[Layer]]:
+    """A network without numbers, and its layers in the order in which they run.
+
+    A plug-in that cannot run without numbers is run with them, on the CPU.
+
+    Raises:
+        VariantError: As for `count`.
+    """
+    card = find(name)
+    resolved = resolve(name, levels, input_shape, n_classes)
     devices = ["meta"] if card.plugin_digest is None else ["meta", "cpu"]
     for device in devices:
         try:
             # A plug-in may draw while it is built; whoever counts must not move the caller's draws.
             with torch.random.fork_rng(devices=[]), torch.device(device):
-                model = builders.build(card, input_shape, n_classes, levels)
-                return trace(model, input_shape, n_classes, device, where=card.name)
+                model = builders.build(card, input_shape, n_classes, resolved)
+                return model, trace(model, input_shape, n_classes, device, where=card.name)
         except VariantError as error:
             failure = error
     raise failure

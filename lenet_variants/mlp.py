@@ -9,19 +9,13 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TypedDict, cast
+from typing import cast
 
 from torch import nn
 
-from lenet_variants.blocks import dense_layers
-from lenet_variants.card import Shape, Value
-
-
-class MlpLevels(TypedDict):
-    """The levels of the family, as `Card.resolve` returns them."""
-
-    activation: str
-    hidden: tuple[int, ...]
+from lenet_variants.blocks import DenseLevels, dense_layers
+from lenet_variants.card import Shape
+from lenet_variants.levels import Value
 
 
 def build(input_shape: Shape, n_classes: int, levels: Mapping[str, Value]) -> nn.Sequential:
@@ -38,15 +32,5 @@ def build(input_shape: Shape, n_classes: int, levels: Mapping[str, Value]) -> nn
     Source:
         Dive into Deep Learning, first Chinese edition, sections 3.7 (no hidden layer) and 3.10.
     """
-    mlp = cast("MlpLevels", levels)
-    return nn.Sequential(
-        OrderedDict(
-            dense_layers(
-                math.prod(input_shape),
-                mlp["hidden"],
-                n_classes,
-                activation=mlp["activation"],
-                first_act=1,
-            )
-        )
-    )
+    dense = cast("DenseLevels", levels)
+    return nn.Sequential(OrderedDict(dense_layers(math.prod(input_shape), n_classes, dense)))

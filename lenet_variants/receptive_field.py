@@ -6,12 +6,13 @@ field rather than a guessed one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from lenet_variants.blocks import ACTIVATIONS
+from lenet_variants.layers import LocalConv2d, RadialBasis, Subsampling, TableConv2d
 
 Pair = tuple[int, int]
 
@@ -22,8 +23,11 @@ _POINTWISE = (
     nn.Flatten,
     nn.Dropout,
     nn.Dropout2d,
+    nn.BatchNorm1d,
     nn.BatchNorm2d,
 )
+_WHOLE = (nn.AdaptiveAvgPool2d, nn.GroupNorm)  # each unit of a map depends on all of the map
+_WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, TableConv2d, LocalConv2d)
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,17 @@ def after(
         output: What it returned, with its batch dimension.
         whole: Height and width of the image.
     """
-    if isinstance(module, nn.Linear) and output.dim() == 2:  # noqa: PLR2004 (one vector an image)
+    if isinstance(module, nn.Linear | RadialBasis) and output.dim() == 2:  # noqa: PLR2004 (vectors)
         return Field(size=whole)
     if field is None:
         return None
-    if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-        dilation = 1 if isinstance(module, nn.AvgPool2d) else module.dilation
+    if isinstance(module, _WINDOWS):
+        dilation = module.dilation if isinstance(module, nn.Conv2d | nn.MaxPool2d) else 1
         return field.through(_both(module.kernel_size), _both(module.stride), _both(dilation))
+    if isinstance(module, Subsampling):
+        return field.through(_both(module.window), _both(module.window), _both(1))
+    if isinstance(module, _WHOLE):
+        return replace(field, size=whole)
     return field if isinstance(module, _POINTWISE) else None
 
 

@@ -19,9 +19,10 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from lenet_variants import builders, card, measure
-from lenet_variants.card import Card, Shape, Value
+from lenet_variants import builders, catalogue, measure
+from lenet_variants.card import Card, Shape
 from lenet_variants.errors import PluginError, VariantError, did_you_mean
+from lenet_variants.levels import Value
 from lenet_variants.plugin_levels import levels_of
 
 UserBuilder = Callable[..., nn.Module]
@@ -58,7 +59,7 @@ def create(
         >>> create("lenet", activation="relu").conv1
         Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))
     """
-    found = card.find(name)
+    found = catalogue.find(name)
     resolved = measure.resolve(name, levels, input_shape, n_classes)
     if found.plugin_digest is None:
         return builders.build(found, input_shape, n_classes, resolved)
@@ -100,7 +101,7 @@ def register_variant(
             )
         levels = levels_of(builder, place)
         described = (inspect.getdoc(builder) or name).splitlines()[0]
-        card.add(
+        catalogue.add(
             Card(
                 name=name,
                 family=name,
@@ -140,7 +141,7 @@ def load_plugin(path: str | Path) -> tuple[str, ...]:
         return _load_entry_point(str(path))
     content = file.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    loaded = tuple(name for name in card.names() if card.find(name).plugin_digest == digest)
+    loaded = _those(lambda card: card.plugin_digest == digest)
     if loaded:
         return loaded
     token = _loading.set(digest)
@@ -162,17 +163,22 @@ def _load_entry_point(name: str) -> tuple[str, ...]:
     if imported is None:
         return _registered_by(name, offered[name].load)
     file = f"{imported.__file__}:"
-    return tuple(known for known in card.names() if card.find(known).place.startswith(file))
+    return _those(lambda card: card.place.startswith(file))
+
+
+def _those(wanted: Callable[[Card], bool]) -> tuple[str, ...]:
+    """The names of the variants whose cards are `wanted`."""
+    return tuple(name for name in catalogue.names() if wanted(catalogue.find(name)))
 
 
 def _registered_by(plugin: str, execute: Callable[[], object]) -> tuple[str, ...]:
     """The names that appear while `execute` runs; all of them or none."""
-    before = card.names()
+    before = catalogue.names()
     try:
         execute()
     except BaseException as error:
-        for name in set(card.names()) - set(before):
-            card.remove(name)
+        for name in set(catalogue.names()) - set(before):
+            catalogue.remove(name)
             builders.remove(name)
         if isinstance(error, VariantError) or not isinstance(error, Exception):
             raise
@@ -180,7 +186,7 @@ def _registered_by(plugin: str, execute: Callable[[], object]) -> tuple[str, ...
             f"plug-in {plugin}: expected it to run, got {type(error).__name__}: {error}; "
             "run the file with python to see where"
         ) from error
-    new = tuple(name for name in card.names() if name not in before)
+    new = tuple(name for name in catalogue.names() if name not in before)
     if not new:
         raise PluginError(
             f"plug-in {plugin}: expected at least one variant, got none; "

@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lenet_variants import receptive_field
 from lenet_variants.card import Shape
 from lenet_variants.errors import VariantError
+from lenet_variants.layers import Counted
 
 N_IMAGES = 2  # one image would hide a forward that flattens the batch away
 
@@ -104,6 +105,7 @@ class _Watch:
         self.layers: dict[str, Layer] = {}
         self._at = "its first layer"
         self._macs_before = 0
+        self._macs_of_layers = 0  # as the counter saw them; some layers count otherwise
         self._field: receptive_field.Field | None = None
         # The tensors are kept, so that no id is used twice; an in-place change raises a version.
         self._fields: dict[int, tuple[torch.Tensor, int, receptive_field.Field | None]] = {}
@@ -142,7 +144,7 @@ class _Watch:
         """The layers, and a last row for what the network does outside them."""
         rows = list(self.layers.values())
         n_parameters, n_trainable = self._parameters(self.model)
-        n_macs = self._macs() - sum(row.n_macs for row in rows)
+        n_macs = self._macs() - self._macs_of_layers
         if n_parameters or n_macs:
             rows.append(
                 Layer(
@@ -179,7 +181,9 @@ class _Watch:
         whole = (self.images.shape[2], self.images.shape[3])
         field = receptive_field.after(module, self._field, made, whole)
         self._keep(made, field)
-        n_macs = self._macs() - self._macs_before
+        seen_macs = self._macs() - self._macs_before
+        self._macs_of_layers += seen_macs
+        n_macs, n_connections = _links(module, made, seen_macs)
         n_parameters, n_trainable = self._parameters(module)
         layer = Layer(
             name=name,
@@ -187,7 +191,7 @@ class _Watch:
             output_shape=tuple(made.shape[1:]),
             n_parameters=n_parameters,
             n_trainable=n_trainable,
-            n_connections=_connections(module, made, n_macs),
+            n_connections=n_connections,
             n_macs=n_macs,
             receptive_field=None if field is None else field.clipped(whole),
         )
@@ -230,15 +234,18 @@ def _first_tensor(value: object) -> torch.Tensor | None:
     return value if isinstance(value, torch.Tensor) else None
 
 
-def _connections(module: nn.Module, output: torch.Tensor, n_macs: int) -> int:
-    """Links into the units of `output`, one an image.
+def _links(module: nn.Module, output: torch.Tensor, seen_macs: int) -> tuple[int, int]:
+    """Multiply-accumulates of a layer for one image, and links into the units of `output`.
 
-    A convolution or linear layer has one a multiply-accumulate. Weights that scale single units
-    (normalisation) are not products the counter sees: one link a unit.
+    A convolution or linear layer has a link a multiply-accumulate. Weights that scale single units
+    (normalisation) are not products the counter sees: one link a unit. A layer that counts its
+    own links knows better than both.
     """
+    if isinstance(module, Counted):
+        return module.links(output.shape[1:])
     own = dict(module.named_parameters(recurse=False))
     if not own:
-        return 0
+        return seen_macs, 0
     n_units = math.prod(output.shape[1:])
     has_bias = any("bias" in name for name in own)
-    return (n_macs or n_units) + n_units * has_bias
+    return seen_macs, (seen_macs or n_units) + n_units * has_bias

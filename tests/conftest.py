@@ -144,11 +144,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(scope="session")
 def forget_since() -> Callable[[tuple[str, ...]], None]:
     """Takes every variant out of the catalogue but those named."""
-    from lenet_variants import builders, card  # noqa: PLC0415 (torch)
+    from lenet_variants import builders, catalogue  # noqa: PLC0415 (torch)
 
     def forget(before: tuple[str, ...]) -> None:
-        for name in set(card.names()) - set(before):
-            card.remove(name)
+        for name in set(catalogue.names()) - set(before):
+            catalogue.remove(name)
             builders.remove(name)
 
     return forget
@@ -159,9 +159,9 @@ def forget_variants(
     forget_since: Callable[[tuple[str, ...]], None],
 ) -> Iterator[Callable[[], None]]:
     """Takes out what the test has registered so far; called once more at its end."""
-    from lenet_variants import card  # noqa: PLC0415 (torch)
+    from lenet_variants import catalogue  # noqa: PLC0415 (torch)
 
-    before = card.names()
+    before = catalogue.names()
     yield lambda: forget_since(before)
     forget_since(before)
 

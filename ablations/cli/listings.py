@@ -17,12 +17,12 @@ from ablations import data
 from ablations.designs import level_text
 from ablations.errors import SpecError, counted
 from ablations.plan import Plan
-from lenet_variants import card, measure
+from lenet_variants import card, catalogue, measure
 
 
 def variants() -> list[dict[str, Any]]:
     """`variants --json`: every registered variant, counted at its card's native input."""
-    return [_variant(card.find(name)) for name in card.names()]
+    return [_variant(catalogue.find(name)) for name in catalogue.names()]
 
 
 def _variant(found: card.Card) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def show_variants(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("input")
     for row in rows:
-        found = card.find(row["name"])
+        found = catalogue.find(row["name"])
         changes = found.identity(found.resolve({}))
         text = ", ".join(f"{name}={level_text(value)}" for name, value in changes.items()) or "-"
         if found.matched_to:
@@ -64,7 +64,7 @@ def show_variants(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 def describe(variant: str, input_text: str | None, n_classes: int | None) -> dict[str, Any]:
     """`describe --json`: one variant layer by layer."""
-    found = card.find(variant)
+    found = catalogue.find(variant)
     shape = _shape(input_text) if input_text else found.native_input
     classes = n_classes or found.n_classes
     return measure.describe(variant, {}, shape, classes)

@@ -14,7 +14,7 @@ from ablations.data import Dataset
 from ablations.plan import Plan, RunSpec, make_plan
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import parse_study
-from lenet_variants import builders, card, measure
+from lenet_variants import builders, catalogue, measure
 
 SMALL = {
     "study": "example",
@@ -76,8 +76,8 @@ def run(plan: Callable[..., Plan]) -> Callable[..., RunSpec]:
 @pytest.fixture
 def forget_plugins() -> Iterator[None]:
     """Takes the variants that a test registers out of the catalogue again."""
-    before = card.names()
+    before = catalogue.names()
     yield
-    for name in set(card.names()) - set(before):
-        card.remove(name)
+    for name in set(catalogue.names()) - set(before):
+        catalogue.remove(name)
         builders.remove(name)

@@ -13,7 +13,7 @@ import torch
 
 from ablations import training
 from ablations.data import prepare
-from lenet_variants import card
+from lenet_variants import catalogue
 
 CPU = torch.device("cpu")
 RECIPE = {
@@ -67,10 +67,10 @@ GOLDEN = {
 }
 
 
-@pytest.fixture(params=card.names())
+@pytest.fixture(params=catalogue.names())
 def golden_run(request, plan):
     """The run of a variant on 100 digits, made large enough for every one."""
-    found = card.find(request.param)
+    found = catalogue.find(request.param)
     # A matched variant cannot be a control at its matched size; at its card's own it can.
     levels = {"hidden": list(found.resolve({})["hidden"])} if found.matched_to else {}
     made = plan(
@@ -93,7 +93,7 @@ def weights_digest(model: torch.nn.Module) -> str:
 
 
 def test_golden_numbers_cover_every_built_in_variant():
-    assert set(GOLDEN) == set(card.names()), "add the new variant's numbers to GOLDEN"
+    assert set(GOLDEN) == set(catalogue.names()), "add the new variant's numbers to GOLDEN"
 
 
 @pytest.mark.skipif(
@@ -102,7 +102,7 @@ def test_golden_numbers_cover_every_built_in_variant():
 )
 def test_initial_weights_are_the_stored_ones(golden_run):
     found = weights_digest(training.initial_model(golden_run, CPU))
-    family = card.find(golden_run.variant).family
+    family = catalogue.find(golden_run.variant).family
     assert found == GOLDEN[golden_run.variant][0], (
         f"{golden_run.variant}: the initial weights moved to {found}; if that is meant, raise "
         f"`revision` of the {family!r} cards in lenet_variants/card.py (or TRAINING_REVISION in "

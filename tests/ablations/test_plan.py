@@ -15,7 +15,7 @@ from ablations.arms import DataFacts
 from ablations.plan import make_plan, newest, run_states
 from ablations.record import RunState, StoredRun
 from ablations.study_file import parse_study
-from lenet_variants import card, measure
+from lenet_variants import catalogue, measure
 
 SGD = {"optimizer": "sgd", "learning_rate": 0.1}
 SPLIT = {"name": "digits", "validation": 100}
@@ -129,9 +129,9 @@ def test_raising_a_revision_moves_every_key(plan, monkeypatch, number):
 
 @pytest.fixture
 def raised_mlp():
-    usual = card.find("mlp")
-    yield lambda: card.add(replace(usual, revision=usual.revision + 1))
-    card.add(usual)
+    usual = catalogue.find("mlp")
+    yield lambda: catalogue.add(replace(usual, revision=usual.revision + 1))
+    catalogue.add(usual)
 
 
 def test_raising_a_familys_revision_moves_its_keys_and_no_others(plan, raised_mlp):

@@ -21,7 +21,7 @@ from ablations.jobs import Job, Outcome, Worker
 from ablations.record import RunState
 from ablations.runner import Prepared, RunOptions
 from ablations.study_file import parse_study
-from lenet_variants import card
+from lenet_variants import catalogue
 from lenet_variants.registry import load_plugin
 
 pytestmark = pytest.mark.contract
@@ -82,7 +82,7 @@ def common(tmp_path_factory, tiny, fragile_source, forget_since) -> Iterator[Wor
     """Five jobs to train, of which a plug-in's network fails, and one to probe."""
     folder = tmp_path_factory.mktemp("executors")
     (folder / "fragile.py").write_text(fragile_source)
-    before = card.names()
+    before = catalogue.names()
     worker, jobs = _work(folder, tiny())
     last = next(job for job in jobs if job.run.arm == "control" and job.run.seed == 1)
     trained = worker.perform(last, lambda _: None)

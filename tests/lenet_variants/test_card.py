@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lenet_variants import card
+from lenet_variants import card, catalogue
 
 
 def test_reading_cards_leaves_torch_unloaded():
@@ -19,7 +19,7 @@ def test_reading_cards_leaves_torch_unloaded():
 
 
 def test_resolving_fills_every_level_in():
-    levels = card.find("lenet").resolve({"channels": [3, 8]})
+    levels = catalogue.find("lenet").resolve({"channels": [3, 8]})
     assert levels == {
         "activation": "sigmoid",
         "pooling": "max",
@@ -32,7 +32,7 @@ def test_resolving_fills_every_level_in():
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(card.LevelError) as caught:
-        card.find("lenet").resolve({"poling": "avg", "activation": "rely", "channels": 6})
+        catalogue.find("lenet").resolve({"poling": "avg", "activation": "rely", "channels": 6})
     assert set(caught.value.problems) == {"poling", "activation", "channels"}
     message = str(caught.value)
     assert "lenet: 3 levels are wrong" in message
@@ -41,7 +41,7 @@ def test_all_problems_are_told_at_once():
 
 
 def test_levels_are_checked_beside_each_other():
-    d2l = card.find("lenet-d2l")
+    d2l = catalogue.find("lenet-d2l")
     with pytest.raises(card.LevelError, match=r"lenet-d2l padding: .* each of the 3 channels"):
         d2l.resolve({"channels": [6, 16, 32]})
     assert d2l.resolve({"channels": [6, 16, 32], "padding": 2})["padding"] == 2
@@ -49,7 +49,7 @@ def test_levels_are_checked_beside_each_other():
 
 def test_one_bad_level_raises_no_second_complaint_about_its_neighbour():
     with pytest.raises(card.LevelError) as caught:
-        card.find("lenet").resolve({"channels": [0, 1, 2], "padding": [1, 1, 1]})
+        catalogue.find("lenet").resolve({"channels": [0, 1, 2], "padding": [1, 1, 1]})
     assert set(caught.value.problems) == {"channels"}
 
 
@@ -62,26 +62,26 @@ def test_one_bad_level_raises_no_second_complaint_about_its_neighbour():
     ],
 )
 def test_the_same_network_has_the_same_identity_under_either_name(variant, same, levels):
-    first, second = card.find(variant), card.find(same)
+    first, second = catalogue.find(variant), catalogue.find(same)
     assert first.identity(first.resolve({})) == second.identity(second.resolve(levels))
     assert first.code == second.code
 
 
 def test_identity_names_only_what_differs_from_the_family():
-    lenet = card.find("lenet")
+    lenet = catalogue.find("lenet")
     assert lenet.identity(lenet.resolve({})) == {}
     assert lenet.identity(lenet.resolve({"padding": [0, 0]})) == {}
-    relu = card.find("lenet-relu")
+    relu = catalogue.find("lenet-relu")
     assert relu.identity(relu.resolve({"activation": "sigmoid"})) == {}
 
 
 def test_code_of_a_built_in_variant_is_its_familys_revision():
-    assert card.find("lenet-wide").code == {"family": "lenet", "revision": 1}
+    assert catalogue.find("lenet-wide").code == {"family": "lenet", "revision": 1}
 
 
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(card.UnknownVariantError, match="got 'lenet5'; did you mean 'lenet'") as e:
-        card.find("lenet5")
+        catalogue.find("lenet5")
     assert isinstance(e.value, LookupError)
 
 
@@ -91,7 +91,7 @@ def test_a_diff_with_an_unknown_level_is_refused():
 
 
 def test_names_come_in_the_order_of_the_catalogue():
-    assert card.names()[:9] == (
+    assert catalogue.names()[:9] == (
         "lenet",
         "lenet-relu",
         "lenet-avg",

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import lenet_variants
-from lenet_variants import builders, card, measure, registry
+from lenet_variants import builders, catalogue, measure, registry
 from lenet_variants.errors import (
     DuplicateVariantError,
     LevelError,
@@ -41,10 +41,10 @@ def my_net(input_shape, n_classes, *, width: int = 8, act: Literal["relu", "tanh
 
 @pytest.fixture(autouse=True)
 def _forget_plugins():
-    before = card.names()
+    before = catalogue.names()
     yield
-    for name in set(card.names()) - set(before):
-        card.remove(name)
+    for name in set(catalogue.names()) - set(before):
+        catalogue.remove(name)
         builders.remove(name)
 
 
@@ -106,7 +106,7 @@ def test_the_documented_plugin_runs(tmp_path):
 
 def test_a_plugin_is_identified_by_its_source(plugin):
     lenet_variants.load_plugin(plugin)
-    found = card.find("my-net")
+    found = catalogue.find("my-net")
     digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
     assert found.code == {"plugin": "my-net", "sha256": digest}
     assert found.identity(found.resolve({"width": 8})) == {}
@@ -125,7 +125,7 @@ def test_a_taken_name_is_refused_with_both_places(plugin, tmp_path):
     edited.write_text(PLUGIN.replace("width: int = 8", "width: int = 9"))
     with pytest.raises(DuplicateVariantError, match=r"edited\.py:7: .*'my-net', which .*my_nets"):
         lenet_variants.load_plugin(edited)
-    assert card.find("my-net").levels["width"].default == 8
+    assert catalogue.find("my-net").levels["width"].default == 8
     with pytest.raises(DuplicateVariantError, match=r"'lenet', which lenet_variants\.card has"):
         add("lenet", lambda *_: nn.Identity())
 
@@ -170,7 +170,7 @@ def test_an_installed_plugin_is_loaded_by_its_name(plugin, monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: points.select(group=group))
     assert lenet_variants.load_plugin("mine") == ("my-net",)
     assert lenet_variants.load_plugin("mine") == ("my-net",)
-    assert len(card.find("my-net").code["sha256"]) == 64
+    assert len(catalogue.find("my-net").code["sha256"]) == 64
 
 
 def test_a_builder_without_readable_source_has_no_identity_and_is_refused():
