@@ -5,7 +5,6 @@ Imports nothing heavy before a command needs it, so that `--help` is there at on
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from importlib import resources
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ablations.cli import networks
+from ablations.cli.terminal import AsJson, console, print_json
 from ablations.errors import AblationsError, SpecError, counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ablations.runner import Prepared, RunOptions
     from ablations.spec import StudySpec
 
@@ -73,7 +72,6 @@ TrackingUri = Annotated[
 WorkDir = Annotated[Path, typer.Option(help="Where the outbox and the lock are.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with a stable shape.")]
 WORK_DIR = Path(".ablations")
 
 
@@ -106,34 +104,8 @@ def init(
     typer.echo(f"wrote {file}; run it with: ablations run {file}")
 
 
-@app.command()
-def variants(as_json: AsJson = False) -> None:  # noqa: FBT002 (a flag)
-    """List the registered architectures with their sizes at their native input.
-
-    Example: ablations variants --json
-    """
-    from ablations.cli import listings
-
-    rows = listings.variants()
-    _print_json(rows) if as_json else listings.show_variants(rows, _console())
-
-
-@app.command()
-def describe(
-    variant: Annotated[str, typer.Argument(help="A registered variant.", show_default=False)],
-    *,
-    input_shape: Annotated[str | None, typer.Option("--input", help="Such as 1x28x28.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Number of classes.", min=1)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one architecture layer by layer: shapes, parameters, multiply-accumulates.
-
-    Example: ablations describe lenet --input 1x28x28
-    """
-    from ablations.cli import listings
-
-    facts = listings.describe(variant, input_shape, classes)
-    _print_json(facts) if as_json else listings.show_description(facts, _console())
+app.command()(networks.variants)
+app.command()(networks.describe)
 
 
 @data_app.command("list")
@@ -144,7 +116,7 @@ def data_list() -> None:
     """
     from ablations.cli import listings
 
-    listings.show_datasets(_console())
+    listings.show_datasets(console())
 
 
 @data_app.command("fetch")
@@ -183,7 +155,7 @@ def plan(
     )
     prepared, states = _planned(study, settings, options)
     content = listings.plan_json(prepared.plan, states)
-    _print_json(content) if as_json else listings.show_plan(prepared.plan, states, _console())
+    print_json(content) if as_json else listings.show_plan(prepared.plan, states, console())
 
 
 @app.command()
@@ -245,7 +217,7 @@ def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
     from ablations.runner import run_study
 
     try:
-        with display(_console()) as shown:
+        with display(console()) as shown:
             run_study(spec, options, shown.observe)
             return shown.pace.n_failed
     except KeyboardInterrupt:
@@ -278,7 +250,7 @@ def status(
     )
     prepared, states = _planned(study, settings, options)
     n_waiting = sum(1 for _ in Outbox(work_dir).entries())
-    listings.show_status(prepared.plan, states, n_waiting, _console())
+    listings.show_status(prepared.plan, states, n_waiting, console())
 
 
 @app.command()
@@ -380,14 +352,4 @@ def _report(
 ) -> None:
     from ablations.cli.reporting import build_report
 
-    build_report(study, tracking_uri, work_dir, out, formats, _console())
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    build_report(study, tracking_uri, work_dir, out, formats, console())
