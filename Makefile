@@ -11,7 +11,7 @@ WORKERS ?= 2
 export MLFLOW_DISABLE_TELEMETRY := true
 export OMP_NUM_THREADS := 1
 
-.PHONY: help study demo test test-all check bench clean
+.PHONY: help study demo test test-all check docs bench clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*##/\t/' | expand -t 12
@@ -35,6 +35,9 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed  ## the page that is made from the cards of the variants
+	$(BIN)/ablations variants --markdown > docs/registry.md
 
 bench: $(VENV)/installed-dev  ## throughput, measured against a bare loop in the same run
 	$(BIN)/python benchmarks/throughput.py

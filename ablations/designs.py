@@ -61,9 +61,10 @@ def cell_name(cell: Cell) -> str:
 
 
 def level_text(level: object) -> str:
-    """A level as it stands in an arm's name: lists joined by `x`, `none`, `true`, `0.01`."""
+    """A level as it stands in an arm's name: `6x16`, `shared+local`, `none`, `true`, `0.01`."""
     if isinstance(level, (list, tuple)):
-        return "x".join(level_text(item) for item in level) or "none"
+        joint = "+" if any(isinstance(item, str) for item in level) else "x"
+        return joint.join(level_text(item) for item in level) or "none"
     if isinstance(level, bool) or level is None:
         return str(level).lower()
     return str(level)

@@ -22,7 +22,7 @@ from ablations.augmentation import AUGMENTATIONS
 from ablations.data import Dataset, affine, split
 from ablations.plan import RunSpec
 from ablations.spec import Recipe
-from lenet_variants import init, registry
+from lenet_variants import initialisation, registry
 
 EVALUATION_BATCH = 1000
 
@@ -113,7 +113,7 @@ def initial_model(run: RunSpec, device: torch.device) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.torch_seed(run.root_seed, run.seed, "init"))
         model = registry.create(run.variant, run.input_shape, run.n_classes, **run.levels)
-        init.initialise(model, run.recipe.init)
+        initialisation.initialise(model, run.recipe.init)
     return model.to(device)
 
 

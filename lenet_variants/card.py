@@ -84,6 +84,18 @@ class Card:
             return {"plugin": self.name, "sha256": self.plugin_digest}
         return {"family": self.family, "revision": self.revision}
 
+    def to_dict(self) -> dict[str, object]:
+        """What it says beside levels and sizes, in plain values ready for JSON."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "revision": self.revision,
+            "summary": self.summary,
+            "source": self.source,
+            "native_input": list(self.native_input),
+            "unspecified": list(self.unspecified),
+        }
+
     def resolve(self, raw_levels: Mapping[str, object]) -> dict[str, Value]:
         """Every level of the variant with its value, checked; what is not given has its default.
 

@@ -127,9 +127,9 @@ class Number(Level):
 
     @property
     def allowed(self) -> str:
-        from_, to = self.low is not None, self.below is not None
-        bounds = f" >= {self.low:g}" * from_ + " and" * (from_ and to) + f" < {self.below:g}" * to
-        return f"a finite number{bounds}"
+        bounds = [] if self.low is None else [f">= {self.low:g}"]
+        bounds += [] if self.below is None else [f"< {self.below:g}"]
+        return " ".join(["a finite number", " and ".join(bounds)]).strip()
 
     def parse(self, raw: object) -> float:
         number = math.nan

@@ -64,7 +64,7 @@ def count(name: str, levels: Mapping[str, object], input_shape: Shape, n_classes
 def describe(
     name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
 ) -> dict[str, object]:
-    """A variant with the table of its layers, in plain values ready for JSON.
+    """A variant's card with the table of its layers, in plain values ready for JSON.
 
     The rows of the table sum to the totals. `trace.Layer` says what each column counts.
 
@@ -74,18 +74,15 @@ def describe(
     card = find(name)
     resolved = resolve(name, levels, input_shape, n_classes)
     _, layers = traced(name, resolved, input_shape, n_classes)
-    total = _total(layers)
     return {
-        "name": name,
-        "source": card.source,
+        **card.to_dict(),
         "input": list(input_shape),
         "n_classes": n_classes,
         "levels": {level: _plain(value) for level, value in resolved.items()},
         "layers": [
             {key: _plain(value) for key, value in asdict(layer).items()} for layer in layers
         ],
-        "n_parameters": total.n_parameters,
-        "n_macs": total.n_macs,
+        **asdict(_total(layers)),
     }
 
 

@@ -113,6 +113,7 @@ def test_designs_are_those_a_study_may_name():
         ({"recipe.deterministic": False}, "recipe.deterministic=false"),
         ({"recipe.learning_rate": 0.01}, "recipe.learning_rate=0.01"),
         ({"dataset.image_size": (14, 28)}, "dataset.image_size=14x28"),
+        ({"weights": ("shared", "local")}, "weights=shared+local"),
     ],
 )
 def test_cell_names_by_hand(cell, name):

@@ -6,16 +6,18 @@ import pytest
 
 from ablations.errors import SpecError
 from ablations.study_file import parse_study
+from lenet_variants import catalogue
 
 RECIPE_KEYS = (
     "augmentation, batch_size, deterministic, epochs, gradient_clip, init, label_smoothing, "
     "learning_rate, loss, momentum, optimizer, precision, schedule, warmup, weight_decay"
 )
-VARIANTS = (
-    "lenet, lenet-avg, lenet-d2l, lenet-narrow, lenet-relu, lenet-wide, mlp, mlp-matched, softmax"
+VARIANTS = ", ".join(sorted(catalogue.names()))
+ACTIVATIONS = "elu, gelu, identity, leaky_relu, relu, scaled_tanh, sigmoid, silu, tanh"
+LEVELS = (
+    "activation, bias, channels, connections, dropout, head, hidden, kernel_size, norm, output, "
+    "padding, pooling, stride, weights"
 )
-ACTIVATIONS = "elu, gelu, identity, leaky_relu, relu, sigmoid, silu, tanh"
-LEVELS = "activation, channels, hidden, kernel_size, padding, pooling"
 METRICS = "test/accuracy, test/loss, train/accuracy, train/loss"
 
 
@@ -169,7 +171,7 @@ def test_bad_control_is_told_level_by_level(told):
     levels = {"poling": "max", "activation": "rellu"}
     assert told(control={"variant": "lenet", "levels": levels}) == [
         f"control.levels.poling: no such level; did you mean 'pooling'? (levels: {LEVELS})",
-        "control.levels.activation: expected one of 8 words, got 'rellu'; "
+        "control.levels.activation: expected one of 9 words, got 'rellu'; "
         f"did you mean 'relu'? (allowed: {ACTIVATIONS})",
     ]
 
@@ -183,7 +185,7 @@ def test_bad_control_is_told_level_by_level(told):
         ),
         (
             {"activation": ["rellu"]},
-            ".activation: expected one of 8 words, got 'rellu'; did you mean 'relu'? "
+            ".activation: expected one of 9 words, got 'rellu'; did you mean 'relu'? "
             f"(allowed: {ACTIVATIONS})",
         ),
         (

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lenet_variants.layers import LocalConv2d, ScaledTanh, Subsampling, TableConv2d
 from lenet_variants.receptive_field import Field, after
 
 WHOLE = (40, 40)
@@ -31,6 +32,10 @@ def seen_by_one_unit(layers: list[nn.Module]) -> tuple[int, int]:
         [nn.Conv2d(1, 1, 5), nn.Sigmoid(), nn.AvgPool2d(2, 2), nn.Conv2d(1, 1, 5)],
         [nn.Conv2d(1, 1, (3, 5), stride=(2, 1)), nn.AvgPool2d(3, 2)],
         [nn.Conv2d(1, 1, 3, dilation=2, padding=2), nn.Conv2d(1, 1, 3, stride=2)],
+        [Subsampling(1), ScaledTanh(), nn.Conv2d(1, 1, 3)],
+        [LocalConv2d((1, 40, 40), (1, 18, 18), (5, 2, 0), "unit"), Subsampling(1)],
+        [TableConv2d((1, 40, 40), (1, 20, 20), (5, 2, 2), "unit", [[0]]), nn.Conv2d(1, 1, 3)],
+        [nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d(1)],
     ],
 )
 def test_is_what_gradients_reach(layers):
@@ -38,8 +43,9 @@ def test_is_what_gradients_reach(layers):
     for layer in layers:
         x = layer(x)
         field = after(layer, field, x, WHOLE)
-    dense_pixels = [layer for layer in layers if isinstance(layer, nn.Conv2d | nn.AvgPool2d)]
-    assert field.size == seen_by_one_unit(dense_pixels)
+    squashing = (nn.Sigmoid, ScaledTanh)
+    dense_pixels = [layer for layer in layers if not isinstance(layer, squashing)]
+    assert field.clipped(WHOLE) == seen_by_one_unit(dense_pixels)
 
 
 def test_an_unknown_layer_has_none_and_so_has_what_follows():
@@ -54,3 +60,14 @@ def test_a_fully_connected_layer_sees_the_whole_image():
 
 def test_is_clipped_to_the_image():
     assert Field(size=(50, 12)).clipped(WHOLE) == (40, 12)
+
+
+@pytest.mark.parametrize("layer", [nn.GroupNorm(1, 1), nn.AdaptiveAvgPool2d(1)])
+def test_what_averages_a_map_sees_all_of_it(layer):
+    assert after(layer, Field(), torch.zeros(1, 1, 3, 3), WHOLE).size == WHOLE
+
+
+def test_an_overlapping_and_an_l2_window_see_what_they_cover():
+    image = torch.zeros(1, 1, *WHOLE)
+    assert after(nn.MaxPool2d(3, 2), Field(), image, WHOLE) == Field((3, 3), (2, 2))
+    assert after(nn.LPPool2d(2, 2, 2), Field(), image, WHOLE) == Field((2, 2), (2, 2))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lenet_variants import layers
 from lenet_variants.errors import VariantError
 from lenet_variants.trace import trace
 
@@ -155,3 +156,11 @@ def test_a_layer_without_output_is_named():
     model = nn.Sequential(nn.Unfold(6, stride=7), Returns(lambda x: x[:, :0]), nn.Flatten())
     with pytest.raises(VariantError, match=r"to have an output, got \[0, 1\] from 1 \(Returns\)"):
         rows(model)
+
+
+def test_a_layer_that_counts_its_own_links_is_believed_and_leaves_nothing_over():
+    table = layers.TableConv2d((1, 6, 6), (2, 4, 4), (3, 1, 0), "map", [[0], []])
+    table_rows = rows(nn.Sequential(table, nn.Flatten(), nn.Linear(32, 3)))
+    assert table_rows["0"].n_macs == 16 * 9  # the counter sees twice that: the second map's zeros
+    assert table_rows["0"].n_connections == 16 * 9 + 32
+    assert "forward" not in table_rows
