@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lenet_variants.card import Card, Counts
     from lenet_variants.catalogue import find, names
+    from lenet_variants.contract import Check, check_variant
     from lenet_variants.errors import (
         DuplicateVariantError,
         LevelError,
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Card",
+    "Check",
     "Counts",
     "DuplicateVariantError",
     "LevelError",
     "PluginError",
     "UnknownVariantError",
     "VariantError",
+    "check_variant",
     "count",
     "create",
     "describe",
@@ -42,12 +45,14 @@ __all__ = [
 
 _HOME = {
     "Card": "card",
+    "Check": "contract",
     "Counts": "card",
     "DuplicateVariantError": "errors",
     "LevelError": "errors",
     "PluginError": "errors",
     "UnknownVariantError": "errors",
     "VariantError": "errors",
+    "check_variant": "contract",
     "count": "measure",
     "create": "registry",
     "describe": "measure",

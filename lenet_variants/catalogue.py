@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from lenet_variants.card import Card, Counts
 from lenet_variants.errors import DuplicateVariantError, UnknownVariantError, did_you_mean
-from lenet_variants.families import LENET_LEVELS, MLP_LEVELS, convolution_rules, dense_rules
+from lenet_variants.families import (
+    LENET_LEVELS,
+    MLP_LEVELS,
+    convolution_rules,
+    dense_rules,
+    linear_rules,
+)
 
 
 def find(name: str) -> Card:
@@ -88,7 +94,7 @@ MLP = Card(
     levels=MLP_LEVELS,
     family_defaults={name: level.default for name, level in MLP_LEVELS.items()},
     counts=Counts(203_530, 203_264, 203_530),
-    rules=(dense_rules,),
+    rules=(dense_rules, linear_rules),
     unspecified=("inputs other than 28x28: fc1 takes all values of the image",),
 )
 _OF_THE_BOOKS = (

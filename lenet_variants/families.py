@@ -78,6 +78,21 @@ def dense_rules(levels: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
+def linear_rules(levels: Mapping[str, Value]) -> dict[str, str]:
+    """What is wrong with levels of an MLP without hidden layers, which they would follow."""
+    if levels["hidden"]:
+        return {}
+    plain = {name: MLP_LEVELS[name].default for name in ("activation", "norm")}
+    return {
+        name: (
+            f"expected {default!r}, the default, without hidden layers, since it follows none, "
+            f"got {levels[name]!r}; give the level 'hidden', or leave {name} out"
+        )
+        for name, default in plain.items()
+        if levels[name] != default
+    }
+
+
 def convolution_rules(levels: Mapping[str, Value]) -> dict[str, str]:
     """What is wrong with levels of the convolution blocks together."""
     channels = levels["channels"]

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from lenet_variants import builders, catalogue, measure
-from lenet_variants.card import Card, Shape
+from lenet_variants.card import Card, Counts, Shape
 from lenet_variants.errors import PluginError, VariantError, did_you_mean
 from lenet_variants.levels import Value
 from lenet_variants.plugin_levels import levels_of
@@ -68,7 +68,12 @@ def create(
 
 
 def register_variant(
-    name: str, *, source: str, summary: str | None = None, native_input: Shape = (1, 28, 28)
+    name: str,
+    *,
+    source: str,
+    summary: str | None = None,
+    native_input: Shape = (1, 28, 28),
+    counts: Counts | None = None,
 ) -> Callable[[UserBuilder], UserBuilder]:
     """Register a function that builds a network; its keyword-only parameters become levels.
 
@@ -77,6 +82,7 @@ def register_variant(
         source: Where the architecture comes from.
         summary: One line; by default the first of the function's docstring.
         native_input: The image shape it was designed for.
+        counts: Its size there as the source has it, for `check_variant` to hold it to.
 
     Returns:
         A decorator that returns the function unchanged. The function takes (input_shape,
@@ -110,6 +116,7 @@ def register_variant(
                 levels=levels,
                 family_defaults={key: level.default for key, level in levels.items()},
                 native_input=native_input,
+                counts=counts,
                 plugin_digest=_loading.get() or _source_digest(builder, place),
                 place=place,
             )

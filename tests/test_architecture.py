@@ -83,7 +83,17 @@ EXPORTS = {
     },
     "lenet_variants": {
         *("DuplicateVariantError", "LevelError", "PluginError", "UnknownVariantError"),
-        *("VariantError", "Card", "Counts", "count", "create", "describe", "find"),
+        *(
+            "VariantError",
+            "Card",
+            "Check",
+            "Counts",
+            "check_variant",
+            "count",
+            "create",
+            "describe",
+            "find",
+        ),
         *("load_plugin", "match", "names", "register_variant"),
     },
     "reports": {

@@ -106,6 +106,7 @@ def init(
 
 app.command()(networks.variants)
 app.command()(networks.describe)
+app.command("check-variant")(networks.check_variant)
 
 
 @data_app.command("list")

@@ -1,76 +1,369 @@
-"""What every registered variant promises; registering one enrols it here."""
+"""What every registered variant promises; being in the catalogue enrols it here.
+
+The second half breaks each promise on purpose, so that a check that sees nothing fails.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections import OrderedDict
+from typing import Literal
+
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
+from torch import nn
+from torch.nn import functional
 
 import lenet_variants
-from lenet_variants import catalogue, measure
+from lenet_variants import builders, catalogue, families, measure, mlp
+from lenet_variants.card import Counts
+from lenet_variants.contract import PROMISES, SIZES, check_variant
 
 BUILT_IN = catalogue.names()
-pytestmark = [pytest.mark.contract, pytest.mark.parametrize("name", BUILT_IN)]
 
 
-def network(name: str, seed: int = 0) -> torch.nn.Module:
-    found = catalogue.find(name)
-    torch.manual_seed(seed)
-    return lenet_variants.create(name, found.native_input, found.n_classes)
+@pytest.fixture(scope="module")
+def checks():
+    """The checks of each built-in variant by promise, made when first asked for."""
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = {check.name: check for check in check_variant(name)}
+        return made[name]
+
+    return of
 
 
-def test_gives_one_row_of_float_logits_an_image(name):
-    found = catalogue.find(name)
-    logits = network(name)(torch.rand(3, *found.native_input))
-    assert logits.shape == (3, found.n_classes)
-    assert logits.dtype is torch.float32
+@pytest.mark.contract
+@pytest.mark.parametrize("promise", PROMISES)
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_keeps_its_promise(name, promise, checks):
+    check = checks(name)[promise]
+    assert check.passed, check.detail
 
 
-def test_counted_parameters_are_the_real_ones(name):
-    found = catalogue.find(name)
-    counts = measure.count(name, {}, found.native_input, found.n_classes)
-    assert counts.n_parameters == sum(one.numel() for one in network(name).parameters())
+@pytest.mark.contract
+@pytest.mark.parametrize("name", BUILT_IN)
+class TestBuiltIn:
+    """What is asked of the variants of this package and not of a user's."""
+
+    def test_is_built_at_every_size(self, name, checks):
+        detail = checks(name)["builds"].detail
+        assert all("x".join(map(str, size)) in detail for size in SIZES)
+
+    def test_can_be_stacked(self, name, checks):
+        assert checks(name)["stacks"].detail == "copies train as one program"
+
+    def test_has_published_or_counted_sizes_on_its_card(self, name):
+        assert catalogue.find(name).counts is not None
+
+    def test_is_its_family_but_for_its_declared_levels(self, name):
+        found = catalogue.find(name)
+        size, n_classes = found.native_input, found.n_classes
+        declared = found.identity(found.resolve({}))
+        by_hand = lenet_variants.create(found.family, size, n_classes, **declared)
+        assert str(lenet_variants.create(name, size, n_classes)) == str(by_hand)
+        family = catalogue.find(found.family)
+        assert family.identity(family.resolve({})) == {}
+        assert bool(declared) == (name != found.family)
+
+    def test_layers_carry_the_contract_names(self, name):
+        found = catalogue.find(name)
+        layers = measure.describe(name, {}, found.native_input, found.n_classes)["layers"]
+        rows = [layer["name"] for layer in layers]
+        model = lenet_variants.create(name, found.native_input, found.n_classes)
+        assert rows == [child for child, _ in model.named_children()]
+        assert rows[-1] == "output"
+
+    def test_card_says_what_it_is_and_where_from(self, name):
+        found = catalogue.find(name)
+        assert found.summary
+        assert found.source
+        assert found.plugin_digest is None
 
 
-def test_loss_is_finite_and_reaches_every_parameter(name):
-    found = catalogue.find(name)
-    model = network(name)
-    images, labels = torch.rand(4, *found.native_input), torch.arange(4)
-    loss = cross_entropy(model(images), labels)
-    loss.backward()
-    assert torch.isfinite(loss)
-    for parameter_name, parameter in model.named_parameters():
-        assert parameter.grad is not None, parameter_name
-        assert torch.isfinite(parameter.grad).all(), parameter_name
-        assert parameter.grad.any(), parameter_name
+def tried(family, level):
+    """The values of a level that some variant is changed to or from."""
+    found = set()
+    for name in BUILT_IN:
+        card = catalogue.find(name)
+        if card.family != family:
+            continue
+        own = card.levels[level]
+        for value in own.neighbours(own.default):
+            with contextlib.suppress(lenet_variants.VariantError):
+                measure.count(name, {level: value}, card.native_input, card.n_classes)
+                found |= {own.default, value}
+    return found
 
 
-def test_equal_seeds_give_equal_weights_and_others_do_not(name):
-    first, again, other = (network(name, seed).state_dict() for seed in (1, 1, 2))
-    assert all(torch.equal(first[key], again[key]) for key in first)
-    assert not any(torch.equal(first[key], other[key]) for key in first)
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("family", "level"),
+    [("lenet", level) for level in families.LENET_LEVELS]
+    + [("mlp", level) for level in families.MLP_LEVELS],
+)
+def test_every_level_is_changed_to_every_word_on_some_variant(family, level):
+    """A neighbour that is refused everywhere would never be seen to change anything."""
+    own = catalogue.find(family).levels[level]
+    assert tried(family, level) >= set(getattr(own, "words", ())) - {own.default}
+    assert tried(family, level)
 
 
-def test_is_its_family_but_for_its_declared_levels(name):
-    found = catalogue.find(name)
-    declared = found.identity(found.resolve({}))
-    by_hand = lenet_variants.create(found.family, found.native_input, found.n_classes, **declared)
-    assert str(network(name)) == str(by_hand)
-    family = catalogue.find(found.family)
-    assert family.identity(family.resolve({})) == {}
-    assert bool(declared) == (name != found.family)
+class Net(nn.Sequential):
+    """A linear map, and what a test does to it."""
+
+    def __init__(self, n_inputs, n_classes, *, bias=True):
+        super().__init__(nn.Flatten(), nn.Linear(n_inputs, n_classes, bias=bias))
 
 
-def test_layers_carry_the_contract_names(name):
-    found = catalogue.find(name)
-    layers = measure.describe(name, {}, found.native_input, found.n_classes)["layers"]
-    rows = [layer["name"] for layer in layers]
-    assert rows == [child for child, _ in network(name).named_children()]
-    assert rows[-1] == "output"
+@pytest.fixture
+def broken(forget_variants):
+    """The names and details of the broken promises of the variant that a builder makes."""
+
+    def check(builder, **about):
+        lenet_variants.register_variant("mine", source="this test", **about)(builder)
+        return {one.name: one.detail for one in check_variant("mine") if not one.passed}
+
+    return check
 
 
-def test_card_says_what_it_is_and_where_from(name):
-    found = catalogue.find(name)
-    assert found.summary
-    assert found.source
-    assert found.plugin_digest is None
+def test_a_plain_network_keeps_every_promise(broken):
+    def plain(input_shape, n_classes, *, bias: bool = True):
+        return Net(math.prod(input_shape), n_classes, bias=bias)
+
+    assert broken(plain, counts=Counts(7_850, 7_840, 7_850)) == {}
+
+
+def test_a_builder_may_refuse_sizes(broken):
+    def only_digits(input_shape, n_classes):
+        if input_shape != (1, 28, 28):
+            raise ValueError("made for digits")
+        return Net(784, n_classes)
+
+    assert broken(only_digits) == {}
+    builds = next(one for one in check_variant("mine") if one.name == "builds")
+    assert builds.detail == "at 1x28x28 and for 7 classes; refuses 1x32x32, 3x32x32, 1x64x64"
+
+
+def test_a_network_that_is_not_built_natively_breaks_all(broken):
+    def never(input_shape, n_classes):
+        raise ValueError("no")
+
+    details = broken(never)
+    assert set(details) == set(PROMISES)
+    assert "its native input is refused" in details["builds"]
+
+
+def test_sizes_written_into_the_network_break_builds(broken):
+    def fixed(input_shape, n_classes):
+        return Net(784, n_classes)
+
+    details = broken(fixed)
+    assert set(details) == {"builds", "trains"}
+    assert "expected scores for 1x32x32 in 10 classes, or a ValueError" in details["builds"]
+
+
+def test_classes_written_into_the_network_break_builds(broken):
+    def fixed(input_shape, n_classes):
+        return Net(math.prod(input_shape), 10)
+
+    details = broken(fixed)
+    assert set(details) == {"builds"}
+    assert "for 1x28x28 in 7 classes" in details["builds"]
+
+
+def test_scores_in_another_precision_break_builds(broken):
+    def double(input_shape, n_classes):
+        class Double(Net):
+            def forward(self, images):
+                return super().forward(images).double()
+
+        return Double(math.prod(input_shape), n_classes)
+
+    assert broken(double) == {"builds": "expected float32 scores, got torch.float64; convert"}
+
+
+def test_other_counts_than_the_cards_break_counts(broken):
+    def plain(input_shape, n_classes):
+        return Net(math.prod(input_shape), n_classes)
+
+    details = broken(plain, counts=Counts(7_851, 7_840, 7_850))
+    assert set(details) == {"counts"}
+    assert "n_parameters=7851" in details["counts"]
+
+
+def test_a_parameter_without_a_gradient_breaks_trains(broken):
+    def idle(input_shape, n_classes):
+        model = Net(math.prod(input_shape), n_classes)
+        model[1].idle = nn.Parameter(torch.rand(3))
+        return model
+
+    assert broken(idle) == {
+        "trains": "expected a gradient of 1.idle at 1x28x28, got none; use it in forward, or take "
+        "it out"
+    }
+
+
+def test_a_loss_that_is_not_finite_breaks_trains(broken):
+    def endless(input_shape, n_classes):
+        class Endless(Net):
+            def forward(self, images):
+                return super().forward(images) / self.training_only(images)
+
+            def training_only(self, images):
+                return images.new_zeros(()) if self.training else images.new_ones(())
+
+        return Endless(math.prod(input_shape), n_classes)
+
+    details = broken(endless)
+    assert set(details) == {"trains"}
+    assert "expected a finite loss at 1x28x28, got" in details["trains"]
+
+
+def test_weights_from_elsewhere_break_seeds(broken):
+    elsewhere = torch.Generator().manual_seed(7)
+
+    def drawn(input_shape, n_classes):
+        model = Net(math.prod(input_shape), n_classes)
+        with torch.no_grad():
+            model[1].weight.normal_(generator=elsewhere)
+        return model
+
+    details = broken(drawn)
+    assert details["seeds"].startswith("expected equal weights from equal seeds")
+    assert "1.weight" in details["seeds"]
+    assert "1.bias" not in details["seeds"]
+
+
+def test_weights_of_a_seed_of_its_own_break_seeds(broken):
+    def seeded(input_shape, n_classes):
+        model = Net(math.prod(input_shape), n_classes)
+        with torch.no_grad():
+            model[1].weight.normal_(generator=torch.Generator().manual_seed(7))
+        return model
+
+    details = broken(seeded)
+    assert set(details) == {"seeds"}
+    assert "got the same in 1.weight" in details["seeds"]
+
+
+def test_constant_weights_break_seeds(broken):
+    def constant(input_shape, n_classes):
+        model = Net(math.prod(input_shape), n_classes)
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, 0.1)
+        return model
+
+    assert "got constants" in broken(constant)["seeds"]
+
+
+def test_an_image_that_sees_its_batch_breaks_alone(broken):
+    def centred(input_shape, n_classes):
+        class Centred(Net):
+            def forward(self, images):
+                return super().forward(images - images.mean(dim=0))
+
+        return Centred(math.prod(input_shape), n_classes)
+
+    assert set(broken(centred)) == {"alone"}
+
+
+def test_a_stack_that_is_not_possible_is_told_and_breaks_nothing(broken):
+    def by_the_data(input_shape, n_classes):
+        class Signed(Net):
+            def forward(self, images):
+                scores = super().forward(images)
+                return scores if images.device.type == "meta" or scores.sum() > 0 else scores * 2
+
+        return Signed(math.prod(input_shape), n_classes)
+
+    details = broken(by_the_data)
+    assert "stacks" not in details
+    stacks = next(one for one in check_variant("mine") if one.name == "stacks")
+    assert stacks.detail.startswith("no: RuntimeError: vmap: It looks like you're")
+
+
+def test_a_state_outside_the_state_dict_breaks_saves(broken):
+    def hidden(input_shape, n_classes):
+        class Hidden(Net):
+            def __init__(self, *sizes):
+                super().__init__(*sizes)
+                self.kept = [torch.rand(sizes[1])]
+
+            def forward(self, images):
+                scores = super().forward(images)
+                return scores if scores.device.type == "meta" else scores * self.kept[0]
+
+        return Hidden(math.prod(input_shape), n_classes)
+
+    assert set(broken(hidden)) == {"saves"}
+
+
+def test_a_level_that_changes_nothing_breaks_levels(broken):
+    def deaf(input_shape, n_classes, *, act: Literal["relu", "tanh"] = "relu"):
+        return Net(math.prod(input_shape), n_classes)
+
+    details = broken(deaf)
+    assert set(details) == {"levels"}
+    assert details["levels"].startswith("expected act='tanh' to change layers, shapes or scores")
+
+
+def test_a_level_that_shows_only_in_training_is_a_level(broken):
+    def dropping(input_shape, n_classes, *, rate: float = 0.5):
+        class Dropping(Net):
+            def forward(self, images):
+                return functional.dropout(super().forward(images), rate, self.training)
+
+        return Dropping(math.prod(input_shape), n_classes)
+
+    assert broken(dropping) == {}
+
+
+@pytest.mark.parametrize(
+    ("stems", "strange"), [(("conv",), "act1, act2, act3, act4"), (("fc", "output"), "act1")]
+)
+def test_a_level_that_changes_more_than_it_says_breaks_levels(monkeypatch, stems, strange):
+    level = families.LENET_LEVELS["activation"]
+    wrong = lenet_variants.levels.Choice("sigmoid", words=level.words, layers=stems)
+    card = catalogue.find("lenet")
+    lying = {**card.levels, "activation": wrong}
+    monkeypatch.setitem(catalogue._CARDS, "lenet", lenet_variants.card.replace(card, levels=lying))
+    details = {check.name: check.detail for check in check_variant("lenet") if not check.passed}
+    assert set(details) == {"levels"}
+    assert f"got a change of {strange}" in details["levels"]
+
+
+def test_sizes_that_change_before_the_changed_layer_break_levels(monkeypatch):
+    class Cropped(nn.Sequential):
+        def forward(self, images):
+            return super().forward(images[..., 1:])
+
+    def build(input_shape, n_classes, levels):
+        if levels["activation"] != "tanh":
+            return mlp.build(input_shape, n_classes, levels)
+        channels, height, width = input_shape
+        return Cropped(
+            OrderedDict(
+                mlp.build((channels, height, width - 1), n_classes, levels).named_children()
+            )
+        )
+
+    monkeypatch.setitem(builders._BUILDERS, "mlp", build)
+    details = {check.name: check.detail for check in check_variant("mlp") if not check.passed}
+    assert set(details) == {"levels"}
+    assert "expected activation='tanh' to change layers named act" in details["levels"]
+    assert "got a change of flatten, fc1" in details["levels"]
+
+
+def test_the_callers_generator_is_left_alone():
+    state = torch.get_rng_state()
+    check_variant("softmax")
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_variant_that_is_not_there_is_refused():
+    with pytest.raises(lenet_variants.UnknownVariantError, match="did you mean 'lenet'"):
+        check_variant("lenett")

@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 
 from lenet_variants.errors import VariantError
-from lenet_variants.levels import Choice, Flag, Integer, Integers, Number, PerBlock, Text
+from lenet_variants.levels import (
+    Choice,
+    ChoicePerBlock,
+    Flag,
+    Integer,
+    Integers,
+    Number,
+    PerBlock,
+    Text,
+    each_block,
+)
 
 POOLING = Choice("max", words=("max", "avg", "none"))
 CHANNELS = Integers((6, 16), low=1, shortest=1)
+WEIGHTS = ChoicePerBlock("shared", words=("shared", "local"))
+RATE = Number(0.0, low=0.0, below=1.0)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +37,9 @@ CHANNELS = Integers((6, 16), low=1, shortest=1)
         (Integers(()), [], ()),
         (PerBlock(0), 2, 2),
         (PerBlock(0), [2, 0], (2, 0)),
+        (WEIGHTS, "local", "local"),
+        (WEIGHTS, ["shared", "local"], ("shared", "local")),
+        (RATE, 0, 0.0),
     ],
 )
 def test_reads_what_yaml_gives(level, raw, value):
@@ -54,6 +69,11 @@ def test_reads_what_yaml_gives(level, raw, value):
         (CHANNELS, "6x16", "got '6x16'"),
         (PerBlock(0), [], r"one for each of channels, got \[\]"),
         (PerBlock(5, low=1), 0, "expected an integer >= 1, or a list"),
+        (WEIGHTS, "tied", r"or a list of one of these for each of channels, got 'tied'"),
+        (WEIGHTS, ["shared", "locl"], r"got \['shared', 'locl'\]; did you mean 'local'\? write it"),
+        (WEIGHTS, [], r"got \[\]; write it like shared or \[shared, local\]"),
+        (RATE, 1.0, "expected a finite number >= 0 and < 1, got 1.0"),
+        (RATE, -0.1, "expected a finite number >= 0 and < 1, got -0.1"),
     ],
 )
 def test_refuses_and_says_what_came(level, raw, message):
@@ -70,6 +90,10 @@ def test_refuses_and_says_what_came(level, raw, message):
         (Integer(1), "an integer"),
         (Integers((1,)), "a list of integers, each an integer, possibly empty"),
         (PerBlock(0), "an integer >= 0, or a list of one for each of channels"),
+        (WEIGHTS, "local, shared, or a list of one of these for each of channels"),
+        (RATE, "a finite number >= 0 and < 1"),
+        (Number(1.0, low=1e-3), "a finite number >= 0.001"),
+        (Number(1.0), "a finite number"),
     ],
 )
 def test_says_what_it_takes(level, words):
@@ -94,3 +118,36 @@ def test_number_zero_and_false_are_different_defaults():
     assert Integer(0).parse(0) == 0
     with pytest.raises(VariantError, match="got False"):
         Integer(0).parse(raw=False)
+
+
+@pytest.mark.parametrize(
+    ("level", "value", "neighbours"),
+    [
+        (POOLING, "avg", ("max", "none")),
+        (Text("a"), "a", ()),
+        (Flag(default=True), True, (False,)),
+        (Number(2.0), 2.0, (1.0, 2.5)),
+        (Number(0.0), 0.0, (0.5,)),
+        (RATE, 0.5, (0.25, 0.75)),
+        (RATE, 0.0, (0.5,)),
+        (Integer(1, low=1), 1, (2,)),
+        (Integer(0), 0, (1, -1)),
+        (CHANNELS, (6, 16), ((6, 17), (6, 15), (6, 16, 16), (6,))),
+        (CHANNELS, (1,), ((2,), (1, 1))),
+        (Integers(()), (), ((9,), (7,), (8,))),
+        (PerBlock(0), 0, (1,)),
+        (PerBlock(0), (2, 0), ((3, 0), (1, 0), (2, 1))),
+        (WEIGHTS, "local", ("shared",)),
+        (WEIGHTS, ("shared", "local"), (("local", "local"), ("shared", "shared"))),
+    ],
+)
+def test_has_neighbours_that_it_takes_itself(level, value, neighbours):
+    assert level.neighbours(value) == neighbours
+    assert all(level.parse(other) == other != value for other in neighbours)
+
+
+def test_one_value_stands_for_all_blocks():
+    assert each_block(5, 3) == (5, 5, 5)
+    assert each_block((5, 3), 2) == (5, 3)
+    assert WEIGHTS.canonical(("local", "local")) == "local"
+    assert WEIGHTS.conflict(("local",), {"channels": (6, 16)}) is not None

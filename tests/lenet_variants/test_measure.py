@@ -121,7 +121,8 @@ def test_a_convolution_does_not_grow_with_the_image():
 def test_describe_has_the_documented_keys_in_plain_values():
     described = measure.describe("lenet", {"channels": (3, 8)}, *DIGITS)
     assert list(described) == [
-        *("name", "source", "input", "n_classes", "levels", "layers", "n_parameters", "n_macs")
+        *("name", "family", "revision", "summary", "source", "native_input", "unspecified"),
+        *("input", "n_classes", "levels", "layers", "n_parameters", "n_macs", "n_connections"),
     ]
     assert list(described["layers"][0]) == [
         *("name", "kind", "output_shape", "n_parameters", "n_trainable"),
