@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from ablations import data, devices
 from ablations.arms import DataFacts
+from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
@@ -68,12 +70,13 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Planned:
-    """Told before anything starts: the state of every run, and how many jobs follow."""
+    """Told before anything starts: the state of every run, how many jobs follow, and warnings."""
 
     plan: Plan
     states: Mapping[str, str]
     jobs: tuple[Job, ...]
     n_workers: int
+    warnings: tuple[str, ...] = ()
 
 
 Observer = Callable[[Event | Planned], None]
@@ -99,7 +102,9 @@ class Prepared:
         self.device = devices.choose(options.device)
         self.raw = data.load(spec.dataset.name, data_dir=options.data_dir, download=download)
         self.plan = make_plan(spec, self._facts(), measure, where=self._where)
-        self._check_precision()
+        problems = [*self._precision_problems(), *self._batch_problems()]
+        if problems:
+            raise SpecError(self._where, problems)
 
     @property
     def _where(self) -> str:
@@ -117,14 +122,31 @@ class Prepared:
             check,
         )
 
-    def _check_precision(self) -> None:
-        wrong = [
-            f"arm {arm.name!r}: recipe.precision 'tf32' needs cuda, got {self.device.type!r}"
-            for arm in self.plan.arms
-            if arm.recipe.precision == "tf32" and self.device.type != "cuda"
-        ]
-        if wrong:
-            raise SpecError(self._where, wrong)
+    def _precision_problems(self) -> Iterator[str]:
+        for arm in self.plan.arms:
+            if arm.recipe.precision == "tf32" and self.device.type != "cuda":
+                yield (
+                    f"arm {arm.name!r}: recipe.precision 'tf32' needs cuda, "
+                    f"got {self.device.type!r}"
+                )
+
+    def _batch_problems(self) -> Iterator[str]:
+        """Hidden units have no variance over one image, so batch norm cannot train on it."""
+        for arm in self.plan.arms:
+            is_normed = arm.levels.get("norm") == "batch" and arm.levels.get("hidden")
+            n_images = arm.dataset.subset or len(self.raw.train_labels)
+            n_images -= arm.dataset.validation
+            if is_normed and n_images % arm.recipe.batch_size == 1 % arm.recipe.batch_size:
+                yield (
+                    f"arm {arm.name!r}: norm 'batch' needs two images a batch, and "
+                    f"recipe.batch_size {arm.recipe.batch_size} leaves a last batch of one of "
+                    f"{n_images:,} images; use another batch_size or subset"
+                )
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What each arm has other than the control."""
+        return compare(self.plan)
 
     def env_key(self, run: RunSpec) -> str:
         """The environment `run` would be trained in here."""
@@ -210,7 +232,8 @@ class _Driver:
         states = self.prepared.states(self.stored)
         jobs = self._jobs(states)
         n_workers = min(self.options.n_workers, len(jobs))
-        self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers))
+        warnings = self.prepared.comparison.warnings
+        self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers, warnings))
         status = "KILLED"
         try:
             self._link_ended(states, {job.run.run_key for job in jobs if job.weights is None})

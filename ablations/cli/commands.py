@@ -155,8 +155,11 @@ def plan(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
     )
     prepared, states = _planned(study, settings, options)
-    content = listings.plan_json(prepared.plan, states)
-    print_json(content) if as_json else listings.show_plan(prepared.plan, states, console())
+    plan, comparison = prepared.plan, prepared.comparison
+    if as_json:
+        print_json(listings.plan_json(plan, states, comparison))
+    else:
+        listings.show_plan(plan, states, comparison, console())
 
 
 @app.command()

@@ -6,7 +6,7 @@ Each has its plain values (the `--json` output, documented in docs/json.md) and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import data
+from ablations.arms import Arm
+from ablations.cli.terminal import warning_line
 from ablations.designs import level_text
+from ablations.differences import ArmDifference, Comparison
 from ablations.errors import counted
 from ablations.plan import Plan
 
@@ -25,12 +28,11 @@ def show_datasets(console: Console) -> None:
         console.print(name, highlight=False)
 
 
-def plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:
+def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> dict[str, Any]:
     """`plan --json`."""
-    keys = ("name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs")
     return {
         "study": plan.spec.study,
-        "arms": [{key: arm.to_dict()[key] for key in keys} for arm in plan.arms],
+        "arms": [_arm(arm, comparison) for arm in plan.arms],
         "runs": [
             {
                 "run_key": run.run_key,
@@ -41,12 +43,24 @@ def plan_json(plan: Plan, states: Mapping[str, str]) -> dict[str, Any]:
             }
             for run in plan.runs
         ],
+        "warnings": list(comparison.warnings),
         "estimated_seconds": None,
     }
 
 
-def show_plan(plan: Plan, states: Mapping[str, str], console: Console) -> None:
-    """The arms, what each changes, its size, and the state of its runs."""
+def _arm(arm: Arm, comparison: Comparison) -> dict[str, Any]:
+    keys = ("name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs")
+    difference = comparison.arms.get(arm.name)
+    return {
+        **{key: arm.to_dict()[key] for key in keys},
+        "differs": difference.to_dict() if difference else None,
+    }
+
+
+def show_plan(
+    plan: Plan, states: Mapping[str, str], comparison: Comparison, console: Console
+) -> None:
+    """The arms, what each has other than the control, its size, and the state of its runs."""
     spec = plan.spec
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
@@ -54,30 +68,73 @@ def show_plan(plan: Plan, states: Mapping[str, str], console: Console) -> None:
         f"seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
-    table = _states_table(plan, states, "changes", "parameters", "MACs")
+    table = Table("arm", "other than the control", box=None, header_style="bold")
+    for name in ("parameters", "MACs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("runs")
+    for arm in plan.arms:
+        table.add_row(
+            escape(arm.name),
+            escape(_difference_text(plan, arm, comparison)),
+            f"{arm.n_parameters:,}",
+            f"{arm.n_macs:,}",
+            _states_text(plan, states, arm),
+        )
     console.print(table)
+    for text in comparison.warnings:
+        console.print(warning_line(text), highlight=False)
+
+
+def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
+    """`replaces act1-4`; for an arm whose name does not say them, its settings first."""
+    difference = comparison.arms.get(arm.name)
+    if difference is None:
+        return f"({arm.variant})"
+    settings = {name: pair[1] for name, pair in difference.settings.items()}
+    listed = arm.name in {one.name for one in plan.spec.arms}
+    told = [f"{name}={level_text(value)}" for name, value in settings.items() if listed]
+    layers = "another network" if "variant" in settings else _layers_text(difference)
+    return ": ".join(part for part in (", ".join(told), layers) if part)
+
+
+def _layers_text(difference: ArmDifference) -> str:
+    layers = difference.layers
+    if not layers:
+        same = {True: "the same network", False: "the same layers, other scores"}
+        known = difference.same_scores
+        return "the same layers" if known is None else same[known]
+    kinds = {"drops": layers.removed, "replaces": layers.replaced, "adds": layers.added}
+    kinds["resizes"] = tuple(difference.follows)
+    return "; ".join(f"{verb} {_ranges(names)}" for verb, names in kinds.items() if names)
+
+
+def _ranges(layers: Iterable[str]) -> str:
+    """`act1-4, fc1` of act1, act2, act3, act4, fc1."""
+    found: list[tuple[str, list[str]]] = []
+    for layer in sorted(layers, key=lambda name: name.rstrip("0123456789")):
+        stem = layer.rstrip("0123456789")
+        number = layer[len(stem) :]
+        held = found[-1] if found else ("", [])
+        if held[0] == stem and number and held[1][-1] and int(number) == int(held[1][-1]) + 1:
+            held[1].append(number)
+        else:
+            found.append((stem, [number]))
+    return ", ".join(
+        f"{stem}{numbers[0]}" + (f"-{numbers[-1]}" if len(numbers) > 1 else "")
+        for stem, numbers in found
+    )
 
 
 def show_status(plan: Plan, states: Mapping[str, str], n_waiting: int, console: Console) -> None:
     """The state of every arm's runs."""
-    console.print(_states_table(plan, states))
+    table = Table("arm", "runs", box=None, header_style="bold")
+    for arm in plan.arms:
+        table.add_row(escape(arm.name), _states_text(plan, states, arm))
+    console.print(table)
     if n_waiting:
         console.print(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
 
 
-def _states_table(plan: Plan, states: Mapping[str, str], *facts: str) -> Table:
-    table = Table("arm", box=None, header_style="bold")
-    for name in facts:
-        table.add_column(name, justify="left" if name == "changes" else "right")
-    table.add_column("runs")
-    for arm in plan.arms:
-        counts = Counter(states[run.run_key] for run in plan.runs if run.arm == arm.name)
-        changes = ", ".join(f"{key}={level_text(value)}" for key, value in arm.changes.items())
-        cells = {
-            "changes": escape(changes) or "-",
-            "parameters": f"{arm.n_parameters:,}",
-            "MACs": f"{arm.n_macs:,}",
-        }
-        text = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-        table.add_row(escape(arm.name), *(cells[name] for name in facts), text)
-    return table
+def _states_text(plan: Plan, states: Mapping[str, str], arm: Arm) -> str:
+    counts = Counter(states[run.run_key] for run in plan.runs if run.arm == arm.name)
+    return ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))

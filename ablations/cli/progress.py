@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from ablations.cli.terminal import warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job
 from ablations.record import RunState
@@ -159,7 +160,8 @@ class PlainDisplay:
         """Take in one event."""
         self.pace.take(event)
         if isinstance(event, Planned):
-            self.console.print(planned_line(event), soft_wrap=True)
+            for line in planned_lines(event):
+                self.console.print(line, soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
             pace = self.pace
             tail = f"  {pace.images_per_second:,.0f} images/s  {pace.left_text()}".rstrip()
@@ -169,8 +171,8 @@ class PlainDisplay:
             )
 
 
-def planned_line(event: Planned) -> str:
-    """What is done already and what follows."""
+def planned_lines(event: Planned) -> list[str]:
+    """What is done already and what follows, then every warning, in rich markup."""
     plan, n = event.plan, len(event.plan.runs)
     kept = n - sum(1 for job in event.jobs if job.weights is None)
     n_probed = sum(1 for job in event.jobs if job.weights is not None)
@@ -178,7 +180,8 @@ def planned_line(event: Planned) -> str:
     parts += [f"{kept} kept as they are"] if kept else []
     parts += [f"{n - kept} to train"] if n > kept else ["nothing to train"]
     parts += [f"{n_probed} to probe"] if n_probed else []
-    return f"{escape(plan.spec.study)}: {', '.join(parts)}"
+    head = f"{escape(plan.spec.study)}: {', '.join(parts)}"
+    return [head, *map(warning_line, event.warnings)]
 
 
 class LiveDisplay:
@@ -224,7 +227,8 @@ class LiveDisplay:
         self._show_overall()
 
     def _open(self, event: Planned) -> None:
-        self.progress.console.print(planned_line(event), highlight=False)
+        for line in planned_lines(event):
+            self.progress.console.print(line, highlight=False)
         if event.jobs:
             self.overall = self.progress.add_task(
                 "[bold]study[/bold]", total=len(event.jobs), note=""

@@ -20,6 +20,13 @@ def console() -> Console:
     return Console()
 
 
+def warning_line(text: str) -> str:
+    """A warning as every command shows it, in rich markup."""
+    from rich.markup import escape
+
+    return f"[yellow]warning[/yellow]: {escape(text)}"
+
+
 def print_json(value: Any) -> None:
     """A value as JSON, on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -332,6 +332,23 @@ def test_tf32_on_a_cpu_is_refused(tiny, options):
         Prepared(spec, options)
 
 
+@pytest.mark.parametrize(("batch_size", "validation"), [(33, 0), (1, 0), (49, 1)])
+def test_batch_norm_over_a_last_batch_of_one_image_is_refused(
+    tiny, options, batch_size, validation
+):
+    dataset = {"name": "digits", "subset": 100, "validation": validation}
+    study = tiny(dataset=dataset, recipe={"batch_size": batch_size}, factors={"norm": ["batch"]})
+    with pytest.raises(SpecError, match="last batch of one of") as caught:
+        Prepared(parse_study(study), options)
+    (problem,) = caught.value.problems
+    assert problem.startswith("arm 'norm=batch': norm 'batch' needs two images a batch")
+
+
+def test_a_last_batch_of_two_images_trains_batch_norm(tiny, train):
+    study = tiny(recipe={"batch_size": 49, "epochs": 1}, factors={"norm": ["batch"]}, seeds=1)
+    assert {record.state for record in train(study)} == {RunState.FINISHED}
+
+
 def test_a_device_that_does_not_exist_is_refused(tiny, options):
     with pytest.raises(SpecError, match=r"--device: .*\n.*must be one of .*, got 'tpu'"):
         Prepared(parse_study(tiny()), replace(options, device="tpu"))

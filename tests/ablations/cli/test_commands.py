@@ -55,9 +55,12 @@ def test_init_writes_a_study_that_loads_and_never_overwrites(call, home):
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    assert set(content) == {"study", "arms", "runs", "estimated_seconds"}
+    assert set(content) == {"study", "arms", "runs", "warnings", "estimated_seconds"}
     keys = ["name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs"]
-    assert [list(arm) for arm in content["arms"]] == [keys, keys]
+    assert [list(arm) for arm in content["arms"]] == [[*keys, "differs"]] * 2
+    assert content["arms"][0]["differs"] is None
+    assert content["arms"][1]["differs"]["settings"] == {"activation": ["sigmoid", "relu"]}
+    assert content["warnings"] == []
     assert [arm["changes"] for arm in content["arms"]] == [{}, {"activation": "relu"}]
     assert [set(run) for run in content["runs"]] == [
         {"run_key", "arm", "comparison", "seed", "state"}

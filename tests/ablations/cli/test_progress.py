@@ -13,7 +13,7 @@ from ablations.cli.progress import (
     PlainDisplay,
     display,
     duration,
-    planned_line,
+    planned_lines,
 )
 from ablations.executors.base import Ended
 from ablations.executors.inline import InlineExecutor
@@ -83,13 +83,22 @@ def test_the_time_left_falls_to_nothing(told):
 
 def test_what_is_kept_and_what_follows_is_told_first(told):
     planned = told[0]
-    assert planned_line(replace(planned, jobs=())) == (
+    assert planned_lines(replace(planned, jobs=())) == [
         "example: 2 arms x 2 seeds = 4 runs, 4 kept as they are, nothing to train"
-    )
+    ]
     probe = replace(planned.jobs[0], probes=("shift",), weights=b"")
-    assert planned_line(replace(planned, jobs=(probe, *planned.jobs[1:2]))) == (
+    assert planned_lines(replace(planned, jobs=(probe, *planned.jobs[1:2]))) == [
         "example: 2 arms x 2 seeds = 4 runs, 3 kept as they are, 1 to train, 1 to probe"
-    )
+    ]
+
+
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
+def test_what_an_arm_does_not_change_is_told_before_the_runs(told, is_terminal):
+    console = Console(file=io.StringIO(), width=150, force_terminal=is_terminal, no_color=True)
+    with display(console) as shown:
+        shown.observe(replace(told[0], warnings=("arm 'a[b]' changes nothing",)))
+    assert "warning" in console.file.getvalue()
+    assert "arm 'a[b]' changes nothing" in console.file.getvalue()
 
 
 def test_runs_that_failed_before_count_as_failed_unless_trained_again(told):

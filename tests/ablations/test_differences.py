@@ -1,0 +1,249 @@
+"""Whether each arm of a plan changes what it says: its layers, its sizes, its scores."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+
+from ablations import differences
+from ablations.differences import compare
+from lenet_variants import register_variant
+from lenet_variants.anatomy import Difference
+
+DIGITS = {"name": "digits", "subset": 100, "image_size": [28, 28]}
+PLAIN = {"control": "lenet", "dataset": DIGITS, "factors": {}, "design": "arms", "seeds": 1}
+
+
+@pytest.fixture
+def comparison(plan):
+    """The arms of a study of the plain LeNet on digits of 28x28, beside their control."""
+    return lambda **changes: compare(plan(**{**PLAIN, **changes}))
+
+
+@pytest.fixture
+def one_factor(comparison):
+    """The difference of the one arm of a study of one factor, and the warnings."""
+
+    def make(factor, level):
+        found = comparison(design="one-factor", factors={factor: [level]})
+        return next(iter(found.arms.values())), found.warnings
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("factor", "level", "layers"),
+    [
+        ("activation", "relu", Difference(replaced=("act1", "act2", "act3", "act4"))),
+        ("norm", "batch", Difference(added=("norm1", "norm2", "norm3", "norm4"))),
+        ("dropout", 0.5, Difference(added=("drop1", "drop2"))),
+        ("bias", "none", Difference(replaced=("conv1", "conv2"))),
+    ],
+)
+def test_a_level_shows_in_its_own_layers(one_factor, factor, level, layers):
+    difference, warnings = one_factor(factor, level)
+    assert difference.layers == layers
+    assert list(difference.settings) == [factor]
+    assert difference.settings[factor][1] == level
+    assert difference.same_scores is False
+    assert warnings == ()
+
+
+def test_sizes_are_the_arms_less_the_controls(one_factor):
+    difference, _ = one_factor("bias", "none")
+    assert (difference.n_parameters, difference.n_macs) == (-22, 0)
+    assert difference.n_connections == -(6 * 24**2 + 16 * 8**2)
+
+
+@pytest.mark.parametrize(
+    ("factor", "level"), [("recipe.learning_rate", 0.1), ("dataset.subset", 50)]
+)
+def test_a_recipe_or_other_data_leave_the_network_and_are_no_alias(one_factor, factor, level):
+    difference, warnings = one_factor(factor, level)
+    assert not difference.layers
+    assert difference.same_scores is True
+    assert difference.settings[factor][1] == level
+    assert warnings == ()
+
+
+def test_other_initial_weights_are_other_scores(one_factor):
+    difference, warnings = one_factor("recipe.init", "kaiming")
+    assert not difference.layers
+    assert difference.same_scores is False
+    assert warnings == ()
+
+
+def test_layers_that_only_follow_are_told_with_their_growth(one_factor):
+    difference, warnings = one_factor("pooling", "none")
+    assert difference.follows == {"fc1": 120 * (16 * 20 * 20 - 16 * 4 * 4)}
+    assert warnings == (
+        "arm 'pooling=none' changes more than pooling: fc1 only follows, by +737,280 parameters "
+        "(+1660% of the control's); an arm with matched_to: control keeps the size",
+    )
+
+
+def test_a_matched_arm_keeps_the_size_as_it_was_asked_to(comparison):
+    arm = {"variant": "lenet", "levels": {"pooling": "none"}, "matched_to": "control"}
+    found = comparison(arms=[{"name": "matched", **arm}])
+    assert abs(found.arms["matched"].n_parameters) < 0.1 * 44_426
+    assert set(found.arms["matched"].settings) == {"pooling", "hidden"}
+    assert found.warnings == ()
+
+
+def test_the_cells_of_a_grid_change_what_they_should(comparison):
+    found = comparison(
+        design="grid", factors={"activation": ["sigmoid", "relu"], "norm": ["none", "batch"]}
+    )
+    assert [len(one.settings) for one in found.arms.values()] == [1, 1, 2]
+    assert found.warnings == ()
+
+
+def test_a_listed_variant_that_brings_its_own_levels_changes_more(comparison):
+    control = {"variant": "lenet", "levels": {"activation": "relu"}}
+    found = comparison(control=control, arms=["lenet-avg", "lenet-d2l"])
+    assert found.warnings[0] == (
+        "arm 'lenet-avg' changes activation and pooling at once: its contrast cannot say which of "
+        "them matters; add arms that change one each"
+    )
+    assert "'lenet-d2l' changes activation, pooling and padding at once" in found.warnings[1]
+
+
+def test_one_level_spelled_in_two_ways_is_no_change(comparison):
+    levels = {"padding": [0, 0], "pooling": "avg"}
+    found = comparison(arms=[{"name": "spelled", "variant": "lenet", "levels": levels}])
+    assert list(found.arms["spelled"].settings) == ["pooling"]
+    assert found.warnings == ()
+
+
+def test_another_family_is_one_change_and_its_activation_a_second(comparison):
+    sigmoid = {"name": "like", "variant": "mlp-matched", "levels": {"activation": "sigmoid"}}
+    found = comparison(arms=["mlp", "softmax", sigmoid])
+    assert found.arms["mlp"].settings == {
+        "variant": ("lenet", "mlp"),
+        "activation": ("sigmoid", "relu"),
+    }
+    # It has no layer for an activation, and `like` has the control's.
+    assert list(found.arms["softmax"].settings) == ["variant"]
+    assert list(found.arms["like"].settings) == ["variant"]
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("arm 'mlp' changes variant and activation at once")
+
+
+@pytest.fixture
+def switches(forget_plugins):
+    """A plug-in with a level it ignores, one that acts in training alone, and one that freezes."""
+
+    class Switched(nn.Sequential):
+        def __init__(self, n_inputs, n_classes, rate):
+            super().__init__(nn.Flatten(), nn.Linear(n_inputs, n_classes))
+            self.rate = rate
+
+        def forward(self, images):
+            return nn.functional.dropout(super().forward(images), self.rate, self.training)
+
+    @register_variant("switched", source="this test")
+    def switched(
+        input_shape,
+        n_classes,
+        *,
+        act: Literal["relu", "tanh"] = "relu",
+        rate: float = 0.0,
+        frozen: bool = False,
+    ):
+        model = Switched(math.prod(input_shape), n_classes, rate)
+        model[1].bias.requires_grad_(not frozen)
+        return model
+
+
+@pytest.mark.usefixtures("switches")
+def test_a_switch_that_changes_nothing_is_told(comparison):
+    found = comparison(control="switched", design="one-factor", factors={"act": ["tanh"]})
+    assert found.arms["act=tanh"].same_scores is True
+    assert not found.arms["act=tanh"].layers
+    assert found.warnings == (
+        "arm 'act=tanh' changes nothing: it gives the control's scores before training, with the "
+        "same recipe and data; drop it, or mend the level it sets",
+    )
+
+
+@pytest.mark.usefixtures("switches")
+@pytest.mark.parametrize(("level", "value"), [("rate", 0.5), ("frozen", True)])
+def test_a_switch_that_shows_in_training_alone_is_a_change(comparison, level, value):
+    found = comparison(control="switched", design="one-factor", factors={level: [value]})
+    assert next(iter(found.arms.values())).same_scores is False
+    assert found.warnings == ()
+
+
+@pytest.mark.usefixtures("switches")
+def test_an_arm_under_another_name_is_told_across_families(comparison):
+    found = comparison(arms=["softmax", "switched"])
+    assert found.warnings == (
+        "arm 'switched' is arm 'softmax' under another name: it gives the same scores before "
+        "training, with the same recipe and data; drop one",
+    )
+    apart = {"name": "switched", "variant": "switched", "recipe": {"epochs": 2}}
+    assert not any("another name" in text for text in comparison(arms=["softmax", apart]).warnings)
+
+
+def test_running_averages_tell_networks_apart(comparison, forget_plugins):
+    @register_variant("averaged", source="this test")
+    def averaged(input_shape, n_classes, *, momentum: float = 0.1):
+        norm = nn.BatchNorm2d(input_shape[0], momentum=momentum)
+        return nn.Sequential(norm, nn.Flatten(), nn.Linear(math.prod(input_shape), n_classes))
+
+    factors = {"momentum": [0.5]}
+    found = comparison(control="averaged", design="one-factor", factors=factors)
+    assert found.arms["momentum=0.5"].same_scores is False
+
+
+def test_a_network_that_is_too_large_is_compared_by_its_layers(comparison, monkeypatch):
+    monkeypatch.setattr(differences, "MOST_PARAMETERS", 10_000)
+    found = comparison(arms=["lenet-relu", "softmax"])
+    assert found.arms["lenet-relu"].same_scores is None
+    assert found.arms["lenet-relu"].layers
+    assert found.arms["softmax"].same_scores is None  # the control is too large
+
+
+def test_a_network_that_fails_is_left_for_its_runs_to_tell(comparison, forget_plugins):
+    class Failing(nn.Module):
+        def __init__(self, n_inputs, n_classes):
+            super().__init__()
+            self.output = nn.Linear(n_inputs, n_classes)
+
+        def forward(self, images):
+            if images.device.type != "meta":
+                raise RuntimeError("broken")
+            return self.output(images.flatten(1))
+
+    @register_variant("failing", source="this test")
+    def failing(input_shape, n_classes):
+        return Failing(math.prod(input_shape), n_classes)
+
+    assert comparison(arms=["failing"]).arms["failing"].same_scores is None
+
+
+def test_plain_values_are_ready_for_json(one_factor):
+    difference, _ = one_factor("channels", [6, 17])
+    assert difference.to_dict() == {
+        "settings": {"channels": [[6, 16], [6, 17]]},
+        "layers": {
+            "added": [],
+            "removed": [],
+            "replaced": ["conv2"],
+            "resized": ["act2", "pool2", "flatten", "fc1"],
+        },
+        "n_parameters": 151 + 16 * 120,
+        "n_macs": 150 * 64 + 16 * 120,
+        "n_connections": 151 * 64 + 16 * 120,
+        "same_scores": False,
+    }
+
+
+def test_the_callers_generator_is_left_alone(comparison):
+    state = torch.get_rng_state()
+    comparison(arms=["lenet-relu"])
+    assert torch.equal(torch.get_rng_state(), state)
