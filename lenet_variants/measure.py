@@ -21,6 +21,7 @@ from lenet_variants.levels import Value
 from lenet_variants.trace import Layer, trace
 
 QUANTITIES = ("connections", "macs", "parameters")
+_MOST_ABOVE = 0.1  # the share of its target by which a matched network may be too large
 
 
 def resolve(
@@ -100,7 +101,8 @@ def match(
     width, so the nearest is one of the two on either side of the target; of a tie the smaller.
 
     Raises:
-        VariantError: The variant has no hidden layers, or `by` is no quantity.
+        VariantError: The variant has no hidden layers, `by` is no quantity, or one hidden unit is
+            far more than the target already.
     """
     resolved = find(name).resolve(levels)
     hidden = resolved.get("hidden")
@@ -122,6 +124,11 @@ def match(
         return int(getattr(count(name, at(width), input_shape, n_classes), f"n_{by}"))
 
     goal = int(getattr(target, f"n_{by}"))
+    if size(1) > (1 + _MOST_ABOVE) * goal:
+        raise VariantError(
+            f"{name}: expected a network that hidden sizes can bring to n_{by} {goal:,}, got "
+            f"{size(1):,} with one hidden unit; match by another quantity, or a smaller network"
+        )
     widest = 1
     while size(widest) < goal:
         if size(2 * widest) <= size(widest):

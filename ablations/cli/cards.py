@@ -160,7 +160,9 @@ def show_description(facts: Mapping[str, Any], console: Console) -> None:
     console.print(f"[bold]{escape(facts['name'])}[/bold]  {escape(facts['summary'])}")
     console.print(_card_table(facts))
     console.print()
-    table = Table("layer", "kind", "output", **_TIGHT)
+    table = Table(**_TIGHT)
+    for name in ("layer", "kind", "output"):
+        table.add_column(name, overflow="fold")
     for name in ("parameters", "", "MACs", "", "links"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("sees", no_wrap=True)

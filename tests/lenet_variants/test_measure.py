@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from dataclasses import replace
 
 import pytest
 import torch
@@ -169,9 +170,13 @@ def test_the_match_is_the_nearest_of_all_widths(input_shape, n_classes):
     assert width == min(range(1, 2_000), key=distance)
 
 
-def test_a_target_smaller_than_any_network_gives_one_unit():
-    tiny = measure.Counts(n_parameters=1, n_macs=1, n_connections=1)
-    assert measure.match("mlp", {}, (3, 32, 32), 10, tiny)["hidden"] == (1,)
+def test_a_target_far_below_one_hidden_unit_is_refused():
+    target = measure.count("lenet", {}, *DIGITS)
+    with pytest.raises(VariantError, match=r"n_parameters 44,426, got 244,759 with one hidden"):
+        measure.match("locally-connected", {}, *DIGITS, target)
+    least = measure.count("mlp", {"hidden": [1]}, *DIGITS)  # 805 parameters
+    slightly_less = replace(least, n_parameters=750)
+    assert measure.match("mlp", {}, *DIGITS, slightly_less)["hidden"] == (1,)
 
 
 @pytest.mark.parametrize("by", ["parameters", "macs", "connections"])
