@@ -28,6 +28,7 @@ from ablations.record import (
     RunRecord,
     RunState,
     digest,
+    now_ms,
 )
 from ablations.spec import DataSpec
 from lenet_variants import registry
@@ -91,8 +92,10 @@ class Worker:
         try:
             data = training.place(self.datasets[data_key(job.run.dataset)], job.run, device)
             if job.weights is not None:
-                model = _restored(job.run, job.weights, device)
-                return Outcome(job, None, _measured(job, model, data))
+                measurements, message = _measured(
+                    job, _restored(job.run, job.weights, device), data
+                )
+                return Outcome(job, None, measurements, message=message)
             return _trained(job, data, device, on_epoch)
         except Exception as error:  # whatever a network does, it is this run's outcome
             state = RunState.OOM if _is_out_of_memory(error) else RunState.FAILED
@@ -126,11 +129,6 @@ def _is_out_of_memory(error: Exception) -> bool:
     # On the CPU torch says so in words only.
     refused = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return refused or isinstance(error, MemoryError | torch.OutOfMemoryError)
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def _record(  # noqa: PLR0913 (the fields of a record)
@@ -178,7 +176,7 @@ def _trained(job: Job, data: training.RunData, device: torch.device, on_epoch: O
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = run.recipe.epochs
         return _diverged(job, trained, environment, started, costs=costs)
-    measurements = _measured(job, trained.model, data)
+    measurements, message = _measured(job, trained.model, data)
     record = _record(
         run,
         RunState.FINISHED,
@@ -187,12 +185,13 @@ def _trained(job: Job, data: training.RunData, device: torch.device, on_epoch: O
         metrics=trained.epochs[-1].metrics | evaluation.metrics("test") | costs,
         trained=trained,
         measurements=measurements,
+        message=message,
     )
     files = {
         EXAMPLES_FILE: _examples(evaluation, data),
         WEIGHTS_FILE: _weights(trained.model),
     }
-    return Outcome(job, record, measurements, files)
+    return Outcome(job, record, measurements, files, message)
 
 
 def _diverged(
@@ -224,8 +223,17 @@ def _train_costs(trained: training.Trained) -> dict[str, float]:
     return {"cost/train_seconds": seconds, "cost/images_per_second": n_images / seconds}
 
 
-def _measured(job: Job, model: nn.Module, data: training.RunData) -> tuple[Measurement, ...]:
-    return tuple(probes.measure(name, job.run.run_key, model, data) for name in job.probes)
+def _measured(
+    job: Job, model: nn.Module, data: training.RunData
+) -> tuple[tuple[Measurement, ...], str]:
+    """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
+    found, failures = [], []
+    for name in job.probes:
+        try:
+            found.append(probes.measure(name, job.run.run_key, model, data))
+        except Exception as error:  # told beside the run; the next call measures it again
+            failures.append(f"probe {name}: {type(error).__name__}: {error}")
+    return tuple(found), "; ".join(failures)
 
 
 def _weights(model: nn.Module) -> bytes:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ablations.augmentation import translate
 from ablations.data import stratified
-from ablations.record import Measurement, digest
+from ablations.record import Measurement, digest, now_ms
 from ablations.training import EVALUATION_BATCH, RunData
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -72,7 +72,7 @@ def measure(name: str, run_key: str, model: nn.Module, data: RunData) -> Measure
     metrics = PROBES[name].measure(model, data)
     model.train(was_training)
     named = {f"probe/{name}/{metric}": value for metric, value in metrics.items()}
-    return Measurement(name, probe_key(run_key, name), named)
+    return Measurement(name, probe_key(run_key, name), named, now_ms())
 
 
 def _moved(images: Tensor, pixels: int, direction: tuple[int, int]) -> Tensor:

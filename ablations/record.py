@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -67,6 +68,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True)
 class Environment:
     """What a run's bits depend on beside its key, and the software that made it.
@@ -111,11 +117,13 @@ class Measurement:
         probe: Its name.
         probe_key: Digest of run, probe, parameters and code.
         metrics: By full name, `probe/NAME/...`.
+        measured_ms: When; 0 in records written before it was kept.
     """
 
     probe: str
     probe_key: str
     metrics: Mapping[str, float]
+    measured_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class RunRecord:
         spec: The run as planned: variant, levels, recipe, dataset, seed, counts.
         metrics: Final numbers by name, such as `test/accuracy`.
         curves: One number an epoch by name, such as `train/loss`.
-        message: Why it failed; empty if it did not.
+        message: Why it failed, or of a finished run which probe did; empty otherwise.
         diverged_epoch: The epoch (from 1) in which the loss stopped being finite.
     """
 

@@ -230,13 +230,13 @@ class _Driver:
 
     def run(self) -> list[RunRecord]:
         states = self.prepared.states(self.stored)
-        jobs = self._jobs(states)
-        n_workers = min(self.options.n_workers, len(jobs))
-        warnings = self.prepared.comparison.warnings
-        self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers, warnings))
         status = "KILLED"
         try:
-            self._link_ended(states, {job.run.run_key for job in jobs if job.weights is None})
+            self._link_ended(states)
+            jobs = self._jobs(states)
+            n_workers = min(self.options.n_workers, len(jobs))
+            warnings = self.prepared.comparison.warnings
+            self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers, warnings))
             if jobs:
                 self._executor(jobs).run(jobs, self._on_event)
             status = "FINISHED"
@@ -245,14 +245,18 @@ class _Driver:
             self.tracker.close_study(self.study, status)
         return self.records
 
-    def _jobs(self, states: Mapping[str, str]) -> list[Job]:
-        wanted = {"new", "elsewhere"} | ({"failed"} if self.options.retry_failed else set())
+    @property
+    def _trained_states(self) -> set[str]:
+        """The states whose runs are trained, for the first time or again."""
         if self.options.fresh:
-            wanted = {"new", "elsewhere", "failed", "done", "diverged"}
+            return {"new", "elsewhere", "failed", "done", "diverged"}
+        return {"new", "elsewhere"} | ({"failed"} if self.options.retry_failed else set())
+
+    def _jobs(self, states: Mapping[str, str]) -> list[Job]:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
         for run in self.prepared.plan.runs:
-            if states[run.run_key] in wanted:
+            if states[run.run_key] in self._trained_states:
                 jobs.append(Job(run, names))
             elif states[run.run_key] == "done":
                 jobs += self._probe_job(run, names)
@@ -285,13 +289,19 @@ class _Driver:
             None,
         )
 
-    def _link_ended(self, states: Mapping[str, str], trained: set[str]) -> None:
-        """What another study of this store has run, well or not, is a child of this one too."""
-        for run in self.prepared.plan.runs:
-            if states[run.run_key] in ("done", "diverged", "failed") and run.run_key not in trained:
-                stored = self._stored(run)
-                if stored.study != self.study:
-                    self.tracker.link(self.study, stored, run.arm)
+    def _link_ended(self, states: Mapping[str, str]) -> None:
+        """What another study of this store has run, well or not, is a child of this one too.
+
+        Before the jobs are told: a link has what its record has, and lacks what was probed later.
+        """
+        kept = {"done", "diverged", "failed"} - self._trained_states
+        ended = [run for run in self.prepared.plan.runs if states[run.run_key] in kept]
+        foreign = [(run, self._stored(run)) for run in ended]
+        foreign = [(run, stored) for run, stored in foreign if stored.study != self.study]
+        for run, stored in foreign:
+            self.tracker.link(self.study, stored, run.arm)
+        if foreign:
+            self.stored = self.tracker.stored_runs()
 
     def _executor(self, jobs: Sequence[Job]) -> Executor:
         worker = self.prepared.worker(jobs)
@@ -316,11 +326,12 @@ class _Driver:
         outcome = event.outcome
         run = outcome.job.run
         if outcome.record is None:
-            self.tracker.add(self.study, outcome, self._stored(run), 0)
+            self.tracker.add_measurements(self.study, outcome.measurements, self._stored(run))
             return
         self.attempts[run.run_key] += 1
-        self.tracker.add(self.study, outcome, None, self.attempts[run.run_key])
-        self.records.append(outcome.record.as_attempt(self.attempts[run.run_key]))
+        record = outcome.record.as_attempt(self.attempts[run.run_key])
+        self.tracker.add_run(self.study, record, outcome.files)
+        self.records.append(record)
 
     def _record_interrupted(self) -> None:
         if not self.in_flight:

@@ -183,7 +183,7 @@ def _registered_by(plugin: str, execute: Callable[[], object]) -> tuple[str, ...
     before = catalogue.names()
     try:
         execute()
-    except BaseException as error:
+    except BaseException as error:  # an interrupt too leaves no half of a plug-in behind
         for name in set(catalogue.names()) - set(before):
             catalogue.remove(name)
             builders.remove(name)
@@ -234,7 +234,7 @@ def _called_with_keywords(builder: UserBuilder) -> builders.Builder:
             model = builder(input_shape, n_classes, **levels)
         except VariantError:
             raise
-        except Exception as error:
+        except Exception as error:  # a user's builder may raise anything
             raise VariantError(
                 f"{place}: expected a network for images of {list(input_shape)} in {n_classes} "
                 f"classes, got {type(error).__name__}: {error}; use other sizes or mend it"

@@ -132,7 +132,7 @@ class _Watch:
             return model(self.images)
         except VariantError:
             raise
-        except Exception as error:
+        except Exception as error:  # a user's forward may raise anything
             shape = list(self.images.shape[1:])
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise VariantError(

@@ -22,7 +22,14 @@ from ablations import history
 from ablations import record as names
 from ablations.errors import StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
-from ablations.tracking.store import exists, open_client, reaching, run_filter, tracking_uri
+from ablations.tracking.store import (
+    exists,
+    open_client,
+    reaching,
+    run_filter,
+    search_runs,
+    tracking_uri,
+)
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 
 Correct = npt.NDArray[np.bool_]
@@ -158,7 +165,8 @@ class _Reader:
 
     def parent(self, study: str) -> tuple[str, str]:
         held = self.client.get_experiment_by_name(study)
-        found = self._search(held.experiment_id, run_filter(kind=names.KIND_STUDY)) if held else []
+        studies = run_filter(kind=names.KIND_STUDY)
+        found = search_runs(self.client, [held.experiment_id], studies) if held else []
         if not held or not found:
             known = sorted(item.name for item in self.client.search_experiments())
             raise StudyNotFoundError(
@@ -168,17 +176,7 @@ class _Reader:
         return str(held.experiment_id), str(found[-1].info.run_id)
 
     def children(self, experiment: str) -> list[Any]:
-        return self._search(experiment, run_filter(kind=names.KIND_RUN))
-
-    def _search(self, experiment: str, text: str) -> list[Any]:
-        found: list[Any] = []
-        token = None
-        while True:
-            page = self.client.search_runs([experiment], text, max_results=1000, page_token=token)
-            found += page
-            token = page.token
-            if not token:
-                return found
+        return search_runs(self.client, [experiment], run_filter(kind=names.KIND_RUN))
 
     def bytes(self, run_id: str, name: str) -> bytes:
         with TemporaryDirectory(prefix="ablations-") as temporary:

@@ -105,9 +105,9 @@ def n_failed_before(event: Planned) -> int:
 
 
 def has_failed(event: Ended) -> bool:
-    """Whether the run ended without an outcome."""
+    """Whether the run ended without an outcome, or the probing of a stored one failed."""
     record = event.outcome.record
-    return not record.state.is_outcome if record else not event.outcome.measurements
+    return not record.state.is_outcome if record else bool(event.outcome.message)
 
 
 def duration(seconds: float) -> str:
@@ -126,17 +126,15 @@ def run_line(event: Ended) -> str:
     name = escape(f"{outcome.job.run.arm} s{outcome.job.run.seed}")
     record = outcome.record
     if record is None:
-        return (
-            f"{name}  probed"
-            if outcome.measurements
-            else f"{name}  [red]{escape(outcome.message)}[/red]"
-        )
+        probed = f"{name}  probed" if outcome.measurements else name
+        return f"{probed}  [red]{escape(outcome.message)}[/red]" if outcome.message else probed
     if record.state is not RunState.FINISHED:
         colour = "yellow" if record.state.is_outcome else "red"
         return f"{name}  [{colour}]{record.state}[/{colour}] {escape(record.message)}"
     accuracy, seconds = record.metrics["test/accuracy"], record.metrics["cost/train_seconds"]
     took = duration(seconds) if seconds > SHORT_SECONDS else f"{seconds:.1f} s"
-    return f"{name}  test accuracy {accuracy:.4f}  {took}"
+    trouble = f"  [yellow]{escape(record.message)}[/yellow]" if record.message else ""
+    return f"{name}  test accuracy {accuracy:.4f}  {took}{trouble}"
 
 
 class PlainDisplay:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.jobs import Job, Outcome, Worker, now_ms
+from ablations.jobs import Job, Outcome, Worker
+from ablations.record import now_ms
 
 
 class InlineExecutor:

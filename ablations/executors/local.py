@@ -18,8 +18,8 @@ from multiprocessing.process import BaseProcess
 import torch.multiprocessing as mp
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.jobs import Job, Outcome, Worker, now_ms
-from ablations.record import RunState
+from ablations.jobs import Job, Outcome, Worker
+from ablations.record import RunState, now_ms
 from ablations.training import Epoch
 
 STOP_SECONDS = 2.0
@@ -46,8 +46,11 @@ class LocalExecutor:
     def run(self, jobs: Sequence[Job], observe: Callable[[Event], None]) -> None:
         """Do every job; a worker that dies costs its own job and is replaced."""
         waiting = deque(jobs)
-        seats = [self._seat(number) for number in range(min(self.n_workers, len(jobs)))]
+        seats: list[_Seat] = []
         try:
+            # One by one, so that an interrupt between two of them still stops the first.
+            for number in range(min(self.n_workers, len(jobs))):
+                seats.append(self._seat(number))  # noqa: PERF401
             for seat in seats:
                 self._next(seat, waiting, observe)
             while any(seat.job for seat in seats):

@@ -46,6 +46,19 @@ def tracking_uri(given: str | None = None) -> str:
     )
 
 
+def search_runs(client: MlflowClient, experiments: Sequence[str], text: str) -> list[Run]:
+    """Every run of these experiments that MLflow's filter `text` finds, the newest first."""
+    found: list[Run] = []
+    token = None
+    while experiments:  # MLflow takes no experiments for all of them
+        page = client.search_runs(list(experiments), text, max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            break
+    return found
+
+
 def run_filter(**tags: str) -> str:
     """MLflow's filter text for runs with all of these tags."""
     return " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
@@ -85,14 +98,14 @@ class MlflowStore:
         """Every run of every study in the store."""
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
-            found = self._search(experiments, run_filter(kind=names.KIND_RUN))
+            found = search_runs(self.client, experiments, run_filter(kind=names.KIND_RUN))
             return [_stored(run) for run in found if names.TAG_STATE in run.data.tags]
 
     def open_studies(self) -> list[str]:
         """Studies whose parent run is marked RUNNING."""
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
-            found = self._search(experiments, run_filter(kind=names.KIND_STUDY))
+            found = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
             return [run.data.tags[names.TAG_STUDY] for run in found if run.info.status == "RUNNING"]
 
     def studies_without_artifacts(self) -> list[tuple[str, str]]:
@@ -113,25 +126,12 @@ class MlflowStore:
             if not Path(url2pathname(urlsplit(place).path)).exists()
         ]
 
-    def _search(self, experiments: Sequence[str], text: str) -> list[Run]:
-        found: list[Run] = []
-        token = None
-        while experiments:
-            page = self.client.search_runs(
-                list(experiments), text, max_results=PAGE, page_token=token
-            )
-            found += page
-            token = page.token
-            if not token:
-                break
-        return found
-
     def parent(self, study: str) -> tuple[str, str]:
         """Experiment id and parent run id of a study, made if need be."""
         if study not in self._parents:
             with reaching(self.uri):
                 experiment = self._experiment(study)
-                found = self._search([experiment], run_filter(kind=names.KIND_STUDY))
+                found = search_runs(self.client, [experiment], run_filter(kind=names.KIND_STUDY))
                 run = found[-1] if found else self._new_parent(experiment, study)
                 self._parents[study] = (experiment, run.info.run_id)
         return self._parents[study]
@@ -172,7 +172,7 @@ class MlflowStore:
 
     def _child(self, experiment: str, run_key: str, attempt: int) -> Run | None:
         text = run_filter(kind=names.KIND_RUN, run_key=run_key, attempt=str(attempt))
-        return next(iter(self._search([experiment], text)), None)
+        return next(iter(search_runs(self.client, [experiment], text)), None)
 
     def _new_child(self, experiment: str, parent: str, entry: Entry) -> str:
         record = entry.record
@@ -196,8 +196,9 @@ class MlflowStore:
     def _write_measurements(self, run_id: str, entry: Entry) -> None:
         from mlflow.entities import Metric, RunTag
 
+        # Of the values at one step MLflow shows the one with the latest time: the newest measured.
         metrics = [
-            Metric(name, value, 0, 0)
+            Metric(name, value, item.measured_ms, 0)
             for item in entry.measurements
             for name, value in item.metrics.items()
         ]
@@ -293,17 +294,8 @@ def serve_ui(port: int, given: str | None) -> None:
             f"tracking store {uri}: is not there yet; run a study in this folder first"
         )
     _mlflow_settings()
-    words = [
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        uri,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
+    words = [*("-m", "mlflow", "ui"), "--backend-store-uri", uri]
+    words += ["--port", str(port), "--workers", "1"]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 (our own interpreter)
 
@@ -365,9 +357,12 @@ def run_metrics(record: RunRecord) -> list[Metric]:
     ]
     once = {name: value for name, value in record.metrics.items() if name not in record.curves}
     once |= {f"cost/{name}": record.spec[name] for name in ("n_parameters", "n_macs")}
-    for item in record.measurements:
-        once |= item.metrics
-    return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()]
+    probed = [
+        Metric(name, float(value), item.measured_ms or stamp, 0)
+        for item in record.measurements
+        for name, value in item.metrics.items()
+    ]
+    return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()] + probed
 
 
 def _stored(run: Run) -> StoredRun:

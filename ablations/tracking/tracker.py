@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from filelock import FileLock, Timeout
 
 from ablations import history, record
 from ablations.errors import LockedError, StoreError, counted
-from ablations.jobs import Outcome
 from ablations.plan import Plan
-from ablations.record import RunRecord, StoredRun
+from ablations.record import Measurement, RunRecord, StoredRun
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore, reaching
 
@@ -92,30 +91,37 @@ class Tracker:
         """Every run the store holds, of every study."""
         return self.store.stored_runs()
 
-    def add(self, study: str, outcome: Outcome, stored: StoredRun | None, attempt: int) -> None:
-        """Keep an outcome, and pass it on if the store answers.
-
-        Args:
-            study: The study the outcome belongs to.
-            outcome: What a worker handed back.
-            stored: The stored run that was probed, if nothing was trained.
-            attempt: Number of this training of the run, from 1.
-        """
-        trained = outcome.record.as_attempt(attempt) if outcome.record else None
-        if trained is None and (stored is None or not outcome.measurements):
-            return
-        env_key = trained.env_key if trained else stored.env_key if stored else ""
-        number = attempt if trained else stored.attempt if stored else attempt
+    def add_run(self, study: str, trained: RunRecord, files: Mapping[str, bytes]) -> None:
+        """Keep a run that has ended, with its artifacts, and pass it on if the store answers."""
         self._put(
             Entry(
                 tracking_uri=self.store.uri,
                 study=study,
-                run_key=outcome.job.run.run_key,
-                env_key=env_key,
-                attempt=number,
+                run_key=trained.run_key,
+                env_key=trained.env_key,
+                attempt=trained.attempt,
                 record=trained,
-                measurements=outcome.measurements,
-                files=outcome.files,
+                measurements=trained.measurements,
+                files=files,
+            )
+        )
+
+    def add_measurements(
+        self, study: str, measurements: Sequence[Measurement], stored: StoredRun
+    ) -> None:
+        """Keep what was measured of a stored run, and pass it on if the store answers."""
+        if not measurements:
+            return
+        self._put(
+            Entry(
+                tracking_uri=self.store.uri,
+                study=study,
+                run_key=stored.run_key,
+                env_key=stored.env_key,
+                attempt=stored.attempt,
+                record=None,
+                measurements=tuple(measurements),
+                files={},
             )
         )
 
@@ -130,18 +136,8 @@ class Tracker:
         held = replace(RunRecord.from_json(text.decode()), arm=arm, reused_from=stored.run_id)
         names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
         contents = {name: self.store.read_file(stored.run_id, name) for name in names}
-        self._put(
-            Entry(
-                tracking_uri=self.store.uri,
-                study=study,
-                run_key=stored.run_key,
-                env_key=stored.env_key,
-                attempt=stored.attempt,
-                record=held,
-                measurements=held.measurements,
-                files={name: content for name, content in contents.items() if content is not None},
-            )
-        )
+        files = {name: content for name, content in contents.items() if content is not None}
+        self.add_run(study, held, files)
 
     def weights(self, stored: StoredRun) -> bytes | None:
         """The trained weights of a stored run, to be probed."""

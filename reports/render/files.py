@@ -89,7 +89,7 @@ def _write(path: Path, text: str) -> Path:
         # mkstemp makes files for the owner alone; a report is there to be passed on.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException:  # an interrupt too leaves no half-written file behind
         Path(temporary).unlink(missing_ok=True)
         raise
     return path

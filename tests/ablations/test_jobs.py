@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ablations import training
+from ablations import probes, training
 from ablations.data import prepare
-from ablations.jobs import Job, Worker, data_key, environment_of, now_ms
-from ablations.record import RunRecord, RunState, digest
+from ablations.jobs import Job, Worker, data_key, environment_of
+from ablations.record import RunRecord, RunState, digest, now_ms
 from lenet_variants import register_variant
 
 CPU = torch.device("cpu")
@@ -107,8 +108,25 @@ def test_probing_stored_weights_repeats_the_numbers_measured_after_training(fini
     outcome = perform(job)
     assert outcome.record is None
     assert outcome.files == {}
-    assert outcome.measurements == finished.measurements
-    assert len(outcome.measurements) == 1
+    (again,), (first,) = outcome.measurements, finished.measurements
+    assert again == replace(first, measured_ms=again.measured_ms)
+    assert finished.record.started_ms < first.measured_ms <= again.measured_ms <= now_ms()
+
+
+def test_a_probe_that_fails_is_named_and_costs_no_trained_run(run, perform, monkeypatch):
+    def broken(model, data):
+        raise RuntimeError("cannot measure this")
+
+    both = {"broken": probes.Probe(broken, {}), **probes.PROBES}
+    monkeypatch.setattr(probes, "PROBES", both)
+    outcome = perform(Job(run(), ("broken", "shift")))
+    assert outcome.record.state is RunState.FINISHED
+    assert outcome.record.message == "probe broken: RuntimeError: cannot measure this"
+    assert "test/accuracy" in outcome.record.metrics
+    assert [item.probe for item in outcome.record.measurements] == ["shift"]
+    later = perform(Job(run(), ("broken", "shift"), outcome.files["weights.pt"]))
+    assert [item.probe for item in later.measurements] == ["shift"]
+    assert later.message == outcome.record.message
 
 
 def test_run_without_probes_measures_nothing(run, perform):

@@ -38,6 +38,9 @@ def record(**values):
     return RunRecord(**{**plain, **values})
 
 
+MEASUREMENTS = st.builds(Measurement, st.text(), st.text(), NUMBERS, st.integers(0))
+
+
 @given(
     state=st.sampled_from(RunState),
     metrics=NUMBERS,
@@ -45,7 +48,7 @@ def record(**values):
     message=st.text(),
     attempt=st.integers(1, 99),
     diverged_epoch=st.none() | st.integers(1, 99),
-    measurements=st.lists(st.builds(Measurement, st.text(), st.text(), NUMBERS)).map(tuple),
+    measurements=st.lists(MEASUREMENTS).map(tuple),
 )
 def test_record_comes_back_from_its_json_equal(**values):
     before = record(**values)
@@ -53,6 +56,13 @@ def test_record_comes_back_from_its_json_equal(**values):
     assert after == before
     assert isinstance(after.state, RunState)
     assert isinstance(after.environment, Environment)
+
+
+def test_a_measurement_from_before_its_time_was_kept_is_read():
+    plain = json.loads(record(measurements=(Measurement("shift", "key", {}, 7),)).to_json())
+    del plain["measurements"][0]["measured_ms"]
+    (read,) = RunRecord.from_json(json.dumps(plain)).measurements
+    assert read == Measurement("shift", "key", {}, 0)
 
 
 def test_record_is_plain_json_with_the_state_as_its_word():

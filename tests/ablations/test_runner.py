@@ -268,6 +268,16 @@ def test_a_probe_added_to_a_linked_study_is_measured_on_its_own_copy(tiny, train
     assert all("probe/shift/accuracy_1" in run.data.metrics for run in children_of("second"))
 
 
+def test_a_link_has_the_probes_that_were_added_to_the_run_it_names(tiny, train, children_of, steps):
+    train(tiny(seeds=1))
+    train(tiny(seeds=1, **PROBE))
+    n_steps = len(steps)
+    train(tiny(study="second", seeds=1, **PROBE))
+    assert len(steps) == n_steps
+    assert _probes(children_of("second")) == _probes(children_of("tiny"))
+    assert all("probe.shift" in run.data.tags for run in children_of("second"))
+
+
 def test_a_run_that_diverges_is_an_outcome(tiny, train, states):
     recipe = {"optimizer": "sgd", "learning_rate": 1e18, "epochs": 2, "batch_size": 32}
     study = tiny(seeds=1, factors={"activation": ["relu"]}, recipe=recipe)

@@ -155,11 +155,12 @@ def test_no_worker_is_left(told):
 def _kept(outcome: Outcome) -> tuple[Any, ...]:
     """Everything of an outcome that must not depend on where it was made."""
     record = outcome.record
+    measured = [(item.probe_key, item.metrics) for item in outcome.measurements]
     if record is None:
-        return (outcome.measurements,)
+        return (measured,)
     metrics = {name: v for name, v in record.metrics.items() if not name.startswith("cost/")}
     same = (record.run_key, record.env_key, record.state, record.curves, record.message)
-    return (*same, metrics, outcome.measurements, dict(outcome.files))
+    return (*same, metrics, measured, dict(outcome.files))
 
 
 def test_bits_are_the_same_inline_and_in_a_pool(told_by):
@@ -183,6 +184,21 @@ def test_an_exception_out_of_observe_travels_on_and_leaves_no_worker(common, mak
 
     with pytest.raises(KeyboardInterrupt):
         maker(common[0]).run(common[1], refuse)
+    assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_while_workers_start_leaves_none(common, monkeypatch):
+    executor = LocalExecutor(common[0], 2)
+    start = executor._seat
+
+    def interrupted(number: int) -> Any:
+        if number == 1:
+            raise KeyboardInterrupt
+        return start(number)
+
+    monkeypatch.setattr(executor, "_seat", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        executor.run(common[1], lambda _: None)
     assert multiprocessing.active_children() == []
 
 

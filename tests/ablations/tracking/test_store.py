@@ -160,6 +160,17 @@ def test_measurements_are_added_to_the_stored_run(store, entry, children_of):
     assert store.stored_runs()[0].probe_keys == {"shift": measured.probe_key}
 
 
+def test_the_newest_measurement_is_the_one_that_is_shown(store, entry, children_of):
+    store.write(entry())
+    (first,) = entry().measurements
+    lower = {name: value / 2 for name, value in first.metrics.items()}
+    again = replace(first, metrics=lower, measured_ms=first.measured_ms + 1, probe_key="other")
+    store.write(entry(record=None, files={}, measurements=(again,)))
+    (child,) = children_of("example")
+    assert {name: child.data.metrics[name] for name in lower} == lower
+    assert child.data.tags["probe.shift"] == "other"
+
+
 def test_measurements_of_a_run_that_was_deleted_are_dropped_and_named(
     store, entry, children_of, caplog
 ):

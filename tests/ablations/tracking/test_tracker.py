@@ -69,7 +69,7 @@ def test_opening_a_study_again_adds_to_its_history_only_what_changed(tracker, pl
 
 def test_a_stored_outcome_leaves_nothing_in_the_outbox(tracker, plan, outcome):
     tracker.open_study(plan())
-    tracker.add("example", outcome, None, 1)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     assert tracker.n_waiting() == 0
     assert [run.run_key for run in tracker.stored_runs()] == [outcome.record.run_key]
 
@@ -79,7 +79,7 @@ def test_an_outcome_waits_while_the_store_fails_and_is_stored_once(
 ):
     tracker.open_study(plan())
     with break_store(), caplog.at_level(logging.WARNING):
-        tracker.add("example", outcome, None, 1)
+        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
         assert tracker.n_waiting() == 1
         kept = r"1 finished run kept in .*outbox: `ablations sync` stores what"
         with pytest.raises(StoreError, match=kept):
@@ -95,8 +95,8 @@ def test_a_store_that_failed_is_left_alone_for_a_while(
 ):
     tracker.open_study(plan())
     with break_store():
-        tracker.add("example", outcome, None, 1)
-    tracker.add("example", outcome, None, 2)
+        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
+    tracker.add_run("example", outcome.record.as_attempt(2), outcome.files)
     assert tracker.n_waiting() == 2
     tracker.close_study("example", "FINISHED")
     assert {run.data.tags["attempt"] for run in children_of("example")} == {"1", "2"}
@@ -109,12 +109,11 @@ def test_what_waits_is_stored_before_what_comes_later(
     monkeypatch.setattr(trackers, "RETRY_SECONDS", 0.0)
     tracker.open_study(plan())
     bare = replace(outcome, record=replace(outcome.record, measurements=()), measurements=())
-    probed = replace(outcome, record=None)
     with break_store():
-        tracker.add("example", bare, None, 1)
+        tracker.add_run("example", bare.record.as_attempt(1), bare.files)
     record = bare.record
     stored = StoredRun("-", "example", record.run_key, record.env_key, 1, record.state)
-    tracker.add("example", probed, stored, 0)
+    tracker.add_measurements("example", outcome.measurements, stored)
     (child,) = children_of("example")
     assert child.data.tags["probe.shift"] == outcome.measurements[0].probe_key
     assert tracker.n_waiting() == 0
@@ -125,7 +124,7 @@ def test_opening_a_study_brings_in_what_an_earlier_driver_left(
 ):
     tracker.open_study(plan())
     with break_store():
-        tracker.add("example", outcome, None, 1)
+        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     later = Tracker(tracker.store.uri, home / ".ablations")
     later.open_study(plan())
     assert later.n_waiting() == 0
@@ -133,7 +132,9 @@ def test_opening_a_study_brings_in_what_an_earlier_driver_left(
 
 
 def test_a_probe_that_measured_nothing_is_not_kept(tracker, outcome):
-    tracker.add("example", replace(outcome, record=None, measurements=()), None, 0)
+    record = outcome.record
+    stored = StoredRun("-", "example", record.run_key, record.env_key, 1, record.state)
+    tracker.add_measurements("example", (), stored)
     assert tracker.n_waiting() == 0
     assert not tracker.outbox.folder.exists()
 
@@ -142,7 +143,7 @@ def test_a_link_is_a_child_with_the_numbers_of_the_run_it_names(
     tracker, plan, outcome, children_of
 ):
     tracker.open_study(plan())
-    tracker.add("example", outcome, None, 1)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     (stored,) = tracker.stored_runs()
     tracker.link("other", stored, "its name there")
     (original,), (linked,) = children_of("example"), children_of("other")
@@ -156,7 +157,7 @@ def test_a_link_is_a_child_with_the_numbers_of_the_run_it_names(
 
 def test_a_link_to_a_run_without_its_record_says_what_to_do(tracker, plan, outcome, home):
     tracker.open_study(plan())
-    tracker.add("example", outcome, None, 1)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     next(home.glob("mlartifacts/**/record.json")).unlink()
     with pytest.raises(StoreError, match=r"has lost its record\.json; --fresh trains it again"):
         tracker.link("other", tracker.stored_runs()[0], "arm")
@@ -212,7 +213,7 @@ def test_one_driver_works_in_a_folder(home):
 
 def test_the_weights_of_a_stored_run_are_read_back(tracker, plan, outcome):
     tracker.open_study(plan())
-    tracker.add("example", outcome, None, 1)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     (stored,) = tracker.stored_runs()
     assert tracker.weights(stored) == outcome.files["weights.pt"]
     assert MlflowStore(tracker.store.uri).stored_runs() == [stored]
@@ -229,7 +230,7 @@ def test_an_outcome_that_the_outbox_cannot_take_is_stored_all_the_same(
 ):
     tracker.open_study(plan())
     block(tracker.outbox.folder)
-    tracker.add("example", outcome, None, 1)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     assert len(children_of("example")) == 1
 
 
@@ -238,13 +239,13 @@ def test_an_outcome_that_nothing_can_take_is_named(tracker, plan, outcome, break
     block(tracker.outbox.folder)
     lost = rf"arm '{outcome.record.arm}', seed {outcome.record.seed} is lost and will be trained"
     with break_store(), pytest.raises(StoreError, match=lost):
-        tracker.add("example", outcome, None, 1)
+        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
 
 
 def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, break_store, tmp_path):
     tracker.open_study(plan())
     with break_store():
-        tracker.add("example", outcome, None, 1)
+        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
         with pytest.raises(StoreError):
             tracker.close_study("example", "FINISHED")
     assert trackers.sync_outbox(tracker.outbox.folder.parent) == 1
