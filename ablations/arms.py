@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from ablations.designs import DESIGNS, Cell, cell_name
+from ablations.cells import Cells
+from ablations.designs import Cell, cell_name
 from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
@@ -115,16 +116,15 @@ class ArmBuilder:
     def __init__(self, spec: StudySpec, data: DataFacts, networks: Networks) -> None:
         self.spec, self.data, self.networks = spec, data, networks
         self.problems: list[str] = []
-        self.control_levels = catalogue.find(spec.control.variant).resolve(spec.control.levels)
+        self.cells = Cells(spec, self.problems)
         self.made: dict[str, Arm] = {}
         self.failed: set[str] = set()
         self.counts: dict[str, Counts] = {}
+        self._counted: dict[tuple[str, str, Shape], Counts] = {}
 
     def all_arms(self) -> list[Arm]:
         """Every arm that can be built, the control first; see `problems` for the others."""
-        factors = {name: self._levels_of(name) for name in self.spec.factors}
-        control = {name: self._own_level(name) for name in factors}
-        for cell in DESIGNS[self.spec.design](factors, control):
+        for cell in self.cells.left():
             self._add(cell_name(cell), self._from_cell, cell)
         for arm in self.spec.arms:
             if arm.name in self.made:
@@ -154,36 +154,15 @@ class ArmBuilder:
         if name not in self.made:
             self.failed.add(name)
 
-    def _own_level(self, factor: str) -> Any:
-        group, dot, key = factor.partition(".")
-        if not dot:
-            return self.control_levels[factor]
-        return getattr(self.spec.recipe if group == "recipe" else self.spec.dataset, key)
-
-    def _levels_of(self, factor: str) -> list[Any]:
-        levels = [self._parsed(factor, raw) for raw in self.spec.factors[factor]]
-        for number, level in enumerate(levels):
-            if level in levels[:number]:
-                self.problems.append(
-                    f"factors.{factor}: the level {canonical(level)!r} is named twice"
-                )
-        return levels
-
-    def _parsed(self, factor: str, raw: Any) -> Any:
-        group, dot, key = factor.partition(".")
-        if not dot:
-            return catalogue.find(self.spec.control.variant).levels[factor].parse(raw)
-        base = self.spec.recipe if group == "recipe" else self.spec.dataset
-        return getattr(changed(base, {key: raw}), key)
-
     def _from_cell(self, name: str, cell: Cell) -> Arm:
         parts: dict[str, dict[str, Any]] = {"levels": {}, "recipe": {}, "dataset": {}}
-        for factor, level in cell.items():
+        for factor, level in {**cell, **self.cells.overridden(cell)}.items():
             group, dot, key = factor.partition(".")
             parts[group if dot else "levels"][key if dot else factor] = level
         variant = self.spec.control.variant
         levels = catalogue.find(variant).resolve({**self.spec.control.levels, **parts["levels"]})
-        return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=cell)
+        changes = {**cell, **self.cells.overridden(cell)}
+        return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=changes)
 
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
         found = catalogue.find(arm.variant)
@@ -240,7 +219,7 @@ class ArmBuilder:
         else:
             self.problems += [f"arm {name!r}: {t}" for t in misfits if t not in self.problems]
         shape = self._input_shape(dataset)
-        counts = self.networks.count(variant, levels, shape, self.data.n_classes)
+        counts = self._count(variant, levels, shape)
         self.counts[name] = counts
         found = catalogue.find(variant)
         return Arm(
@@ -269,6 +248,13 @@ class ArmBuilder:
             },
         )
 
+    def _count(self, variant: str, levels: Mapping[str, Any], shape: Shape) -> Counts:
+        """The size of a network, counted once however many arms have it."""
+        key = (variant, digest(canonical(levels)), shape)
+        if key not in self._counted:
+            self._counted[key] = self.networks.count(variant, levels, shape, self.data.n_classes)
+        return self._counted[key]
+
     def _growth(
         self, variant: str, levels: Mapping[str, Any], shape: Shape
     ) -> Iterable[Mapping[str, Any]]:
@@ -276,7 +262,7 @@ class ArmBuilder:
             return
         for factor in GROWTH_FACTORS:
             larger = (shape[0], shape[1] * factor, shape[2] * factor)
-            counts = self.networks.count(variant, levels, larger, self.data.n_classes)
+            counts = self._count(variant, levels, larger)
             yield {
                 "input": list(larger),
                 "n_parameters": counts.n_parameters,

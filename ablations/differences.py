@@ -211,6 +211,13 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
             )
         if is_matched or "variant" in settings:
             return
+    else:
+        overridden = [key for key in settings if f"{key}=" not in name]
+        if overridden:
+            yield (
+                f"arm {name!r} differs from the control in {_listing(overridden)} too, by an "
+                "override: its contrast speaks of both"
+            )
     growth = sum(difference.follows.values())
     share = growth / plan.arm(plan.control).n_parameters
     if len(settings) == 1 and abs(share) > KNOCK_ON:

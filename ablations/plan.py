@@ -73,6 +73,20 @@ class Plan:
         """Digest of everything that decides what the report may say."""
         return digest(self._content())
 
+    @property
+    def matrix(self) -> list[dict[str, Any]]:
+        """The design's cells in its order, the control first: each arm's level of every factor."""
+        listed = {arm.name for arm in self.spec.arms}
+        cells = [arm for arm in self.arms if arm.name not in listed]
+        own = {factor: _level(self.arm(self.control), factor) for factor in self.spec.factors}
+        return [
+            {
+                "arm": arm.name,
+                "levels": {key: canonical(arm.changes.get(key, own[key])) for key in own},
+            }
+            for arm in cells
+        ]
+
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
@@ -86,6 +100,8 @@ class Plan:
             "endpoint": spec.endpoint.model_dump(mode="json"),
             "control": self.control,
             "factors": canonical(spec.factors),
+            "matrix": self.matrix,
+            **self._rules(),
             "seeds": list(spec.seeds),
             "root_seed": spec.root_seed,
             "curves": spec.curve_split,
@@ -103,9 +119,23 @@ class Plan:
             ],
         }
 
+    def _rules(self) -> dict[str, Any]:
+        """What bounds the design, where the study says anything."""
+        told = self.spec.model_dump(
+            mode="json", include={"ladder", "exclude", "require", "overrides"}
+        )
+        return {key: canonical(value) for key, value in told.items() if value}
+
     def to_dict(self) -> dict[str, Any]:
         """`plan.json`: what reports and later sessions read."""
         return {"schema": KEY_SCHEMA, "digest": self.digest, **self._content()}
+
+
+def _level(arm: Arm, factor: str) -> Any:
+    group, dot, key = factor.partition(".")
+    if not dot:
+        return arm.levels[factor]
+    return getattr(arm.recipe if group == "recipe" else arm.dataset, key)
 
 
 def make_plan(spec: StudySpec, data: DataFacts, networks: Networks, *, where: str = "") -> Plan:

@@ -26,7 +26,7 @@ Name = Annotated[
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Comparison = Literal["shared", "tuned"]
 Curves = Literal["train", "validation", "test"]
-Design = Literal["one-factor", "grid", "arms"]
+Design = Literal["one-factor", "grid", "pairs", "zip", "leave-one-out", "add-one-in", "arms"]
 Probe = Literal["shift", "image_size"]
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
@@ -133,6 +133,14 @@ class ArmSpec(ControlSpec):
         return name
 
 
+class OverrideSpec(_Frozen):
+    """What the cells of a design that match a rule have other than the study's recipe and data."""
+
+    match: dict[str, Any] = Field(min_length=1)
+    recipe: dict[str, Any] = {}
+    dataset: dict[str, Any] = {}
+
+
 def _under(key: str) -> BeforeValidator:
     return BeforeValidator(lambda raw: {key: raw} if isinstance(raw, str) else raw)
 
@@ -165,6 +173,10 @@ class StudySpec(_Frozen):
     control: Annotated[ControlSpec, _under("variant")]
     design: Design = "one-factor"
     factors: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    ladder: tuple[str, ...] = ()
+    exclude: tuple[Annotated[dict[str, Any], Field(min_length=1)], ...] = ()
+    require: tuple[Annotated[dict[str, Any], Field(min_length=1)], ...] = ()
+    overrides: tuple[OverrideSpec, ...] = ()
     arms: tuple[Annotated[ArmSpec, BeforeValidator(_arm)], ...] = ()
     seeds: Seeds = (0, 1, 2, 3, 4)
     recipe: Recipe = Recipe()

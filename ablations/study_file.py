@@ -6,30 +6,22 @@ Called by the command line and by users of `run_study`. Knows the cards of `lene
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from ablations.errors import SpecError, nearest
-from ablations.spec import (
-    DATASET_PREFIXES,
-    DATASETS,
-    ControlSpec,
-    DataSpec,
-    Recipe,
-    StudySpec,
-    changed,
-)
+from ablations.errors import SpecError
+from ablations.spec import StudySpec
+from ablations.study_problems import meaning, sentence
 from lenet_variants import catalogue
-from lenet_variants.errors import LevelError, UnknownVariantError, VariantError
 
 Misfits = Callable[[StudySpec], Sequence[str]]
 
-_NEEDED = ("control", "arms", "factors", "dataset")  # without these right, no arm can be built
+# Without these right, no arm can be built.
+_NEEDED = ("control", "arms", "factors", "dataset", "exclude", "require", "overrides", "ladder")
 
 
 class _Loader(yaml.SafeLoader):
@@ -151,7 +143,7 @@ def parse_study(
     """
     spec, problems = _validated(raw)
     if spec is not None:
-        told = _meaning(spec)
+        told = meaning(spec)
         problems += told
         if problems and misfits and not any(text.startswith(_NEEDED) for text in told):
             problems += [text for text in misfits(spec) if text not in problems]
@@ -165,7 +157,7 @@ def _validated(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[str]]:
     try:
         return StudySpec.model_validate(raw), []
     except ValidationError as error:
-        problems = [_sentence(dict(item)) for item in error.errors()]
+        problems = [sentence(dict(item)) for item in error.errors()]
         rest = _without(raw, [item["loc"] for item in error.errors()])
     try:
         return StudySpec.model_validate(_with_stand_ins(rest)), problems
@@ -201,182 +193,3 @@ def _stand_in(key: str, number: int) -> dict[str, str]:
 def _with_stand_ins(rest: Mapping[str, Any]) -> dict[str, Any]:
     """Sound values for required keys that are at fault, so that the others are still checked."""
     return {"study": "-", **rest, "endpoint": {"margin": 1.0, **rest.get("endpoint", {})}}
-
-
-_KINDS = {
-    "missing": "is required and missing",
-    "greater_than": "must be > {gt}",
-    "greater_than_equal": "must be >= {ge}",
-    "less_than": "must be < {lt}",
-    "less_than_equal": "must be <= {le}",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be finite",
-    "dict_type": "must be a mapping",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping",
-    "too_long": "must have at most {max_length} entries",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "literal_error": "must be one of {expected}",
-}
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    path = ".".join(str(part) for part in error["loc"]) or "study"
-    kind, got = error["type"], error["input"]
-    if kind == "extra_forbidden":
-        known = _known_keys(error["loc"])
-        key = str(error["loc"][-1])
-        return f"{path}: unknown key {key!r}; {nearest(key, known)}(known: {', '.join(known)})"
-    if kind == "missing":
-        return f"{path}: {_KINDS[kind]}"
-    if kind == "value_error":
-        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
-    if kind == "string_pattern_mismatch" and path.endswith("permutation"):
-        expected = "must be none, fixed or blocks-N"
-    elif kind == "string_pattern_mismatch":
-        expected = "must not contain control characters"
-    else:
-        expected = _KINDS.get(kind, error["msg"]).format(**error.get("ctx", {}))
-    hint = ""
-    if kind == "literal_error":
-        hint = nearest(str(got), re.findall(r"'([^']*)'", error["ctx"]["expected"]))
-    return f"{path}: {expected}, got {got!r}" + (f"; {hint.strip()}" if hint else "")
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = StudySpec
-    for part in location[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return sorted(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _meaning(spec: StudySpec) -> list[str]:
-    """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
-    problems = _variant_problems("control", spec.control)
-    for number, arm in enumerate(spec.arms):
-        problems += _variant_problems(f"arms.{number}", arm)
-        problems += _part_problems(f"arms.{number}.recipe", spec.recipe, arm.recipe)
-        problems += _part_problems(f"arms.{number}.dataset", spec.dataset, arm.dataset)
-    problems += [
-        p for key, values in spec.factors.items() for p in _factor_problems(spec, key, values)
-    ]
-    problems += _study_problems(spec)
-    return problems
-
-
-def _study_problems(spec: StudySpec) -> list[str]:
-    problems = _dataset_problems(spec.dataset.name)
-    metric, known = spec.endpoint.metric, spec.metrics()
-    if metric not in known:
-        problems.append(
-            f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
-            f"(known here: {', '.join(known)})"
-        )
-    if spec.curves == "validation" and not spec.dataset.validation:
-        problems.append(
-            "curves: 'validation' needs a split; set dataset.validation to a number of images"
-        )
-    if spec.design == "arms" and spec.factors:
-        problems.append("factors: design 'arms' takes none; use 'one-factor' or 'grid'")
-    if spec.design != "arms" and not spec.factors and not spec.arms:
-        problems.append(
-            f"factors: design {spec.design!r} has nothing to vary; name factors or arms"
-        )
-    names = [arm.name for arm in spec.arms]
-    problems += [
-        f"arms: the name {name!r} is given twice; name each arm apart"
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-    if not _variant_problems("control", spec.control):
-        other = catalogue.find(spec.control.variant).matched_to
-        if other and "hidden" not in spec.control.levels:
-            problems.append(
-                f"control.variant: {spec.control.variant!r} is sized to the control, so it cannot "
-                f"be it; give its levels.hidden, or take another control such as {other!r}"
-            )
-    return problems
-
-
-def _dataset_problems(name: str) -> list[str]:
-    if name in DATASETS or name.startswith(DATASET_PREFIXES):
-        return []
-    known = ", ".join((*DATASETS, *(f"{prefix}PATH" for prefix in DATASET_PREFIXES)))
-    return [f"dataset.name: unknown data set {name!r}; {nearest(name, DATASETS)}(known: {known})"]
-
-
-def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
-    try:
-        catalogue.find(chosen.variant).resolve(chosen.levels)
-    except LevelError as error:
-        return [f"{path}.levels.{level}: {text}" for level, text in error.problems.items()]
-    except VariantError as error:
-        return [f"{path}.{error}"]
-    return []
-
-
-def _part_problems(path: str, base: Recipe | DataSpec, changes: Mapping[str, Any]) -> list[str]:
-    try:
-        changed(base, changes)
-    except ValidationError as error:
-        problems = []
-        for item in error.errors():
-            text = _sentence(
-                {**item, "loc": ("recipe" if isinstance(base, Recipe) else "dataset", *item["loc"])}
-            )
-            problems.append(
-                f"{path}.{text.partition('.')[2]}"
-                if item["loc"]
-                else f"{path}: {text.partition(': ')[2]}"
-            )
-        return problems
-    return []
-
-
-def _factor_problems(spec: StudySpec, key: str, values: Sequence[Any]) -> list[str]:
-    path = f"factors.{key}"
-    group, dot, inner = key.partition(".")
-    if not dot:
-        return [p for value in values for p in _level_problems(spec, path, {key: value})]
-    if group not in ("recipe", "dataset"):
-        return [f"{path}: must be a level, recipe.KEY or dataset.KEY, got {key!r}"]
-    base = spec.recipe if group == "recipe" else spec.dataset
-    if inner == "name":
-        return [f"{path}: the data set itself is not a factor yet; write a study for each"]
-    if inner not in type(base).model_fields:
-        known = sorted(type(base).model_fields)
-        return [
-            f"{path}: unknown key {inner!r}; {nearest(inner, known)}(known: {', '.join(known)})"
-        ]
-    told = [p for value in values for p in _part_problems(f"factors.{group}", base, {inner: value})]
-    return list(dict.fromkeys(told))
-
-
-def _level_problems(spec: StudySpec, path: str, level: Mapping[str, Any]) -> list[str]:
-    try:
-        catalogue.find(spec.control.variant).resolve({**spec.control.levels, **level})
-    except UnknownVariantError:
-        return []  # told under `control` already
-    except LevelError as error:
-        return [f"{path}: {error.problems[name]}" for name in level if name in error.problems]
-    return []

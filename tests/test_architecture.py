@@ -148,7 +148,7 @@ def test_importing_the_packages_loads_nothing_heavy():
 
 
 def test_checking_and_planning_a_study_loads_nothing_heavy():
-    modules = ("study_file", "spec", "plan", "arms", "designs", "record", "history", "seeds")
+    modules = ("study_file", "spec", "plan", "arms", "cells", "designs", "record", "history")
     assert loaded_by(*(f"ablations.{name}" for name in modules), "lenet_variants.card") == set()
 
 

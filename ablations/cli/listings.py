@@ -32,6 +32,8 @@ def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> 
     """`plan --json`."""
     return {
         "study": plan.spec.study,
+        "spec": plan.spec.model_dump(mode="json", exclude_unset=True),
+        "design": {"name": plan.spec.design, "matrix": plan.matrix},
         "arms": [_arm(arm, comparison) for arm in plan.arms],
         "runs": [
             {
@@ -68,7 +70,11 @@ def show_plan(
         f"seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
-    table = Table("arm", "other than the control", box=None, header_style="bold")
+    if spec.factors:
+        console.print(_matrix(plan))
+        console.print()
+    table = _arm_table()
+    table.add_column("other than the control")
     for name in ("parameters", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("runs")
@@ -85,6 +91,27 @@ def show_plan(
         console.print(warning_line(text), highlight=False)
 
 
+def _arm_table() -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("arm", overflow="fold")
+    return table
+
+
+def _matrix(plan: Plan) -> Table:
+    """The design: the control's level of each factor, and every other level where an arm has it."""
+    table = _arm_table()
+    for factor in plan.spec.factors:
+        table.add_column(escape(factor.rpartition(".")[2]), overflow="fold")
+    control, *others = plan.matrix
+    own = control["levels"]
+    table.add_row(escape(control["arm"]), *(escape(level_text(level)) for level in own.values()))
+    for row in others:
+        levels = row["levels"].items()
+        cells = [level_text(level) if level != own[name] else "." for name, level in levels]
+        table.add_row(escape(row["arm"]), *map(escape, cells))
+    return table
+
+
 def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
     """`replaces act1-4`; for an arm whose name does not say them, its settings first."""
     difference = comparison.arms.get(arm.name)
@@ -92,7 +119,11 @@ def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
         return f"({arm.variant})"
     settings = {name: pair[1] for name, pair in difference.settings.items()}
     listed = arm.name in {one.name for one in plan.spec.arms}
-    told = [f"{name}={level_text(value)}" for name, value in settings.items() if listed]
+    told = [
+        f"{name}={level_text(value)}"
+        for name, value in settings.items()
+        if listed or f"{name}=" not in arm.name
+    ]
     layers = "another network" if "variant" in settings else _layers_text(difference)
     return ": ".join(part for part in (", ".join(told), layers) if part)
 
@@ -127,7 +158,8 @@ def _ranges(layers: Iterable[str]) -> str:
 
 def show_status(plan: Plan, states: Mapping[str, str], n_waiting: int, console: Console) -> None:
     """The state of every arm's runs."""
-    table = Table("arm", "runs", box=None, header_style="bold")
+    table = _arm_table()
+    table.add_column("runs")
     for arm in plan.arms:
         table.add_row(escape(arm.name), _states_text(plan, states, arm))
     console.print(table)

@@ -324,3 +324,58 @@ def test_newest_is_the_highest_attempt_of_that_key_and_environment():
     ]
     assert newest(rows, "a", "here") is rows[1]
     assert newest(rows, "c", "here") is None
+
+
+DESIGNED = [
+    {"design": "grid"},
+    {"design": "grid", "exclude": [{"activation": "relu", "pooling": "avg"}]},
+    {"design": "grid", "require": [{"pooling": "avg"}]},
+    {"design": "one-factor", "arms": ["softmax", {"name": "m", "variant": "mlp-matched"}]},
+    {"design": "pairs"},
+    {"design": "zip"},
+    {"design": "leave-one-out"},
+    {"design": "add-one-in", "ladder": ["pooling", "activation"]},
+    {
+        "design": "one-factor",
+        "overrides": [{"match": {"activation": "relu"}, "recipe": {"learning_rate": "1e-2"}}],
+    },
+]
+FACTORS = {"activation": ["sigmoid", "relu"], "pooling": ["max", "avg"]}
+
+
+@pytest.mark.parametrize("changes", DESIGNED, ids=str)
+def test_what_a_plan_says_of_itself_gives_the_same_plan(plan, raw_study, changes):
+    made = plan(factors=FACTORS, **changes)
+    said = json.loads(json.dumps(made.spec.model_dump(mode="json", exclude_unset=True)))
+    extra = {key: said.get(key, raw_study()[key]) for key in raw_study()}
+    again = plan(**{**said, **extra})
+    assert again.to_dict() == made.to_dict()
+
+
+@pytest.mark.parametrize("changes", DESIGNED, ids=str)
+def test_order_of_factors_and_of_keys_moves_no_run(plan, changes):
+    made = plan(factors=FACTORS, **changes)
+    turned = plan(factors=dict(reversed(FACTORS.items())), **dict(reversed(changes.items())))
+    assert keys(made) == keys(turned)
+
+
+@pytest.mark.parametrize("changes", DESIGNED, ids=str)
+def test_the_matrix_has_every_cell_with_every_level(plan, changes):
+    made = plan(factors=FACTORS, **changes)
+    listed = {arm.name for arm in made.spec.arms}
+    assert [row["arm"] for row in made.matrix] == [
+        arm.name for arm in made.arms if arm.name not in listed
+    ]
+    assert made.matrix[0] == {
+        "arm": "control",
+        "levels": {"activation": "sigmoid", "pooling": "max"},
+    }
+    rows = [tuple(row["levels"].values()) for row in made.matrix]
+    assert len(set(rows)) == len(rows)
+    assert made.to_dict()["matrix"] == made.matrix
+
+
+def test_rules_are_stored_with_the_plan_where_there_are_any(plan):
+    rule = {"exclude": [{"activation": "relu", "pooling": "avg"}]}
+    assert plan(design="grid", factors=FACTORS, **rule).to_dict()["exclude"] == rule["exclude"]
+    assert not {"exclude", "require", "ladder", "overrides"} & plan().to_dict().keys()

@@ -55,7 +55,15 @@ def test_init_writes_a_study_that_loads_and_never_overwrites(call, home):
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    assert set(content) == {"study", "arms", "runs", "warnings", "estimated_seconds"}
+    keys = {"study", "spec", "design", "arms", "runs", "warnings", "estimated_seconds"}
+    assert set(content) == keys
+    assert content["design"] == {
+        "name": "one-factor",
+        "matrix": [
+            {"arm": "control", "levels": {"activation": "sigmoid"}},
+            {"arm": "activation=relu", "levels": {"activation": "relu"}},
+        ],
+    }
     keys = ["name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs"]
     assert [list(arm) for arm in content["arms"]] == [[*keys, "differs"]] * 2
     assert content["arms"][0]["differs"] is None

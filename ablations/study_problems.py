@@ -1,0 +1,255 @@
+"""What is wrong with a study, in words: keys of the wrong shape, and values that mean nothing.
+
+Called by `study_file`. Each problem is one sentence with its key path, what came and what is
+allowed. Knows the cards of `lenet_variants` (torch-free) and nothing of data or training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from ablations.errors import nearest
+from ablations.spec import (
+    DATASET_PREFIXES,
+    DATASETS,
+    ControlSpec,
+    DataSpec,
+    Recipe,
+    StudySpec,
+    changed,
+)
+from lenet_variants import catalogue
+from lenet_variants.errors import LevelError, UnknownVariantError, VariantError
+
+_SWITCHED = ("leave-one-out", "add-one-in", "zip", "pairs")  # nothing without their factors
+
+_KINDS = {
+    "missing": "is required and missing",
+    "greater_than": "must be > {gt}",
+    "greater_than_equal": "must be >= {ge}",
+    "less_than": "must be < {lt}",
+    "less_than_equal": "must be <= {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "dict_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping",
+    "too_long": "must have at most {max_length} entries",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be one of {expected}",
+}
+
+
+def sentence(error: dict[str, Any]) -> str:
+    """One of pydantic's errors in words."""
+    path = ".".join(str(part) for part in error["loc"]) or "study"
+    kind, got = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        known = _known_keys(error["loc"])
+        key = str(error["loc"][-1])
+        return f"{path}: unknown key {key!r}; {nearest(key, known)}(known: {', '.join(known)})"
+    if kind == "missing":
+        return f"{path}: {_KINDS[kind]}"
+    if kind == "value_error":
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    if kind == "string_pattern_mismatch" and path.endswith("permutation"):
+        expected = "must be none, fixed or blocks-N"
+    elif kind == "string_pattern_mismatch":
+        expected = "must not contain control characters"
+    else:
+        expected = _KINDS.get(kind, error["msg"]).format(**error.get("ctx", {}))
+    hint = ""
+    if kind == "literal_error":
+        hint = nearest(str(got), re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    return f"{path}: {expected}, got {got!r}" + (f"; {hint.strip()}" if hint else "")
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = StudySpec
+    for part in location[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return sorted(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def meaning(spec: StudySpec) -> list[str]:
+    """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
+    problems = _variant_problems("control", spec.control)
+    for number, arm in enumerate(spec.arms):
+        problems += _variant_problems(f"arms.{number}", arm)
+        problems += _part_problems(f"arms.{number}.recipe", spec.recipe, arm.recipe)
+        problems += _part_problems(f"arms.{number}.dataset", spec.dataset, arm.dataset)
+    problems += [
+        p for key, values in spec.factors.items() for p in _factor_problems(spec, key, values)
+    ]
+    problems += _rule_problems(spec)
+    problems += _study_problems(spec)
+    return problems
+
+
+def _rule_problems(spec: StudySpec) -> list[str]:
+    """What is wrong with the ladder and with rules: their factors, and levels none would take."""
+    problems = []
+    rules = [(f"exclude.{n}", rule) for n, rule in enumerate(spec.exclude)]
+    rules += [(f"require.{n}", rule) for n, rule in enumerate(spec.require)]
+    rules += [(f"overrides.{n}.match", one.match) for n, one in enumerate(spec.overrides)]
+    for where, rule in rules:
+        for factor, level in rule.items():
+            if factor in spec.factors:
+                told = _factor_problems(spec, factor, [level])
+                problems += [p.replace(f"factors.{factor}", f"{where}.{factor}", 1) for p in told]
+            else:
+                problems.append(_no_factor(spec, where, factor))
+    problems += [
+        _no_factor(spec, "ladder", name) for name in spec.ladder if name not in spec.factors
+    ]
+    for number, one in enumerate(spec.overrides):
+        where = f"overrides.{number}"
+        problems += _part_problems(f"{where}.recipe", spec.recipe, one.recipe)
+        problems += _part_problems(f"{where}.dataset", spec.dataset, one.dataset)
+        keys = [f"recipe.{key}" for key in one.recipe] + [f"dataset.{key}" for key in one.dataset]
+        problems += [
+            f"{where}.{key}: is a factor of this study already; drop one of the two"
+            for key in keys
+            if key in spec.factors
+        ]
+        if not keys:
+            problems.append(f"{where}: sets nothing; give it a recipe or a dataset")
+    if spec.ladder and spec.design != "add-one-in":
+        problems.append(f"ladder: belongs to design 'add-one-in', got design {spec.design!r}")
+    if len(set(spec.ladder)) < len(spec.ladder):
+        problems.append(f"ladder: names a factor twice: {', '.join(spec.ladder)}")
+    return problems
+
+
+def _no_factor(spec: StudySpec, where: str, name: str) -> str:
+    known = list(spec.factors)
+    return (
+        f"{where}: {name!r} is no factor of this study; {nearest(name, known)}"
+        f"(factors: {', '.join(known) or 'none'})"
+    )
+
+
+def _study_problems(spec: StudySpec) -> list[str]:
+    problems = _dataset_problems(spec.dataset.name)
+    metric, known = spec.endpoint.metric, spec.metrics()
+    if metric not in known:
+        problems.append(
+            f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
+            f"(known here: {', '.join(known)})"
+        )
+    if spec.curves == "validation" and not spec.dataset.validation:
+        problems.append(
+            "curves: 'validation' needs a split; set dataset.validation to a number of images"
+        )
+    if spec.design == "arms" and spec.factors:
+        problems.append(
+            "factors: design 'arms' takes none; use 'one-factor', 'grid' or another design"
+        )
+    if spec.design in _SWITCHED and not spec.factors:
+        problems.append(f"factors: design {spec.design!r} needs the parts to switch; name factors")
+    elif spec.design != "arms" and not spec.factors and not spec.arms:
+        problems.append(
+            f"factors: design {spec.design!r} has nothing to vary; name factors or arms"
+        )
+    names = [arm.name for arm in spec.arms]
+    problems += [
+        f"arms: the name {name!r} is given twice; name each arm apart"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    if not _variant_problems("control", spec.control):
+        other = catalogue.find(spec.control.variant).matched_to
+        if other and "hidden" not in spec.control.levels:
+            problems.append(
+                f"control.variant: {spec.control.variant!r} is sized to the control, so it cannot "
+                f"be it; give its levels.hidden, or take another control such as {other!r}"
+            )
+    return problems
+
+
+def _dataset_problems(name: str) -> list[str]:
+    if name in DATASETS or name.startswith(DATASET_PREFIXES):
+        return []
+    known = ", ".join((*DATASETS, *(f"{prefix}PATH" for prefix in DATASET_PREFIXES)))
+    return [f"dataset.name: unknown data set {name!r}; {nearest(name, DATASETS)}(known: {known})"]
+
+
+def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
+    try:
+        catalogue.find(chosen.variant).resolve(chosen.levels)
+    except LevelError as error:
+        return [f"{path}.levels.{level}: {text}" for level, text in error.problems.items()]
+    except VariantError as error:
+        return [f"{path}.{error}"]
+    return []
+
+
+def _part_problems(path: str, base: Recipe | DataSpec, changes: Mapping[str, Any]) -> list[str]:
+    try:
+        changed(base, changes)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            text = sentence(
+                {**item, "loc": ("recipe" if isinstance(base, Recipe) else "dataset", *item["loc"])}
+            )
+            problems.append(
+                f"{path}.{text.partition('.')[2]}"
+                if item["loc"]
+                else f"{path}: {text.partition(': ')[2]}"
+            )
+        return problems
+    return []
+
+
+def _factor_problems(spec: StudySpec, key: str, values: Sequence[Any]) -> list[str]:
+    path = f"factors.{key}"
+    group, dot, inner = key.partition(".")
+    if not dot:
+        return [p for value in values for p in _level_problems(spec, path, {key: value})]
+    if group not in ("recipe", "dataset"):
+        return [f"{path}: must be a level, recipe.KEY or dataset.KEY, got {key!r}"]
+    base = spec.recipe if group == "recipe" else spec.dataset
+    if inner == "name":
+        return [f"{path}: the data set itself is not a factor yet; write a study for each"]
+    if inner not in type(base).model_fields:
+        known = sorted(type(base).model_fields)
+        return [
+            f"{path}: unknown key {inner!r}; {nearest(inner, known)}(known: {', '.join(known)})"
+        ]
+    told = [p for value in values for p in _part_problems(f"factors.{group}", base, {inner: value})]
+    return list(dict.fromkeys(told))
+
+
+def _level_problems(spec: StudySpec, path: str, level: Mapping[str, Any]) -> list[str]:
+    try:
+        catalogue.find(spec.control.variant).resolve({**spec.control.levels, **level})
+    except UnknownVariantError:
+        return []  # told under `control` already
+    except LevelError as error:
+        return [f"{path}: {error.problems[name]}" for name in level if name in error.problems]
+    return []
