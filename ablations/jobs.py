@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ablations import devices, probes, training
+from ablations.checkpoints import Checkpoint, Checkpoints
 from ablations.data import Dataset
 from ablations.plan import RunSpec
 from ablations.record import (
@@ -74,11 +75,13 @@ class Worker:
         datasets: By `data_key`.
         device: As torch spells it.
         plugins: Files, or names of entry points, that register variants; loaded once a process.
+        checkpoints: Where the state of runs is kept at the end of epochs; None for nowhere.
     """
 
     datasets: Mapping[str, Dataset]
     device: str
     plugins: tuple[str, ...] = ()
+    checkpoints: Checkpoints | None = None
 
     def prepare(self) -> None:
         """Once in each process, before the first job."""
@@ -96,10 +99,16 @@ class Worker:
                     job, _restored(job.run, job.weights, device), data
                 )
                 return Outcome(job, None, measurements, message=message)
-            return _trained(job, data, device, on_epoch)
+            return _trained(job, data, device, on_epoch, self._checkpoint(job.run))
         except Exception as error:  # whatever a network does, it is this run's outcome
             state = RunState.OOM if _is_out_of_memory(error) else RunState.FAILED
             return self.failed(job, state, started, error=error)
+
+    def _checkpoint(self, run: RunSpec) -> Checkpoint | None:
+        if self.checkpoints is None:
+            return None
+        env_key = environment_of(run, torch.device(self.device)).env_key
+        return self.checkpoints.of(run.run_key, env_key)
 
     def failed(
         self,
@@ -159,13 +168,20 @@ def _record(  # noqa: PLR0913 (the fields of a record)
         message=message,
         traceback=trace,
         diverged_epoch=trained.diverged_epoch if trained else None,
+        resumed_epoch=trained.resumed_epoch if trained else None,
     )
 
 
-def _trained(job: Job, data: training.RunData, device: torch.device, on_epoch: OnEpoch) -> Outcome:
+def _trained(
+    job: Job,
+    data: training.RunData,
+    device: torch.device,
+    on_epoch: OnEpoch,
+    checkpoint: Checkpoint | None,
+) -> Outcome:
     run, started, memory = job.run, now_ms(), devices.PeakMemory(device)
     environment = environment_of(run, device)
-    trained = training.train(run, data, device, on_epoch)
+    trained = training.train(run, data, device, on_epoch, checkpoint)
     costs = _train_costs(trained)
     if trained.diverged_epoch is not None:
         return _diverged(job, trained, environment, started, costs=costs | memory.metrics())

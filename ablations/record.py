@@ -136,6 +136,7 @@ class RunRecord:
         curves: One number an epoch by name, such as `train/loss`.
         message: Why it failed, or of a finished run which probe did; empty otherwise.
         diverged_epoch: The epoch (from 1) in which the loss stopped being finite.
+        resumed_epoch: The epoch after which it went on from a checkpoint, if it did.
     """
 
     run_key: str
@@ -155,6 +156,7 @@ class RunRecord:
     diverged_epoch: int | None = None
     attempt: int = 1
     reused_from: str | None = None
+    resumed_epoch: int | None = None
 
     @property
     def env_key(self) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from ablations import data, devices
 from ablations.arms import DataFacts
+from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError
 from ablations.executors.base import Began, Ended, Event, Executor
@@ -37,13 +38,14 @@ class RunOptions:
 
     Attributes:
         tracking_uri: The MLflow store; see `ablations.tracking.store.tracking_uri`.
-        work_dir: Where the outbox and the lock are.
+        work_dir: Where the outbox, the checkpoints and the lock are.
         data_dir: Where data sets are looked for first.
         device: `auto`, `cpu`, `cuda` or `mps`.
         workers: Worker processes; None means one a core.
         executor: None means `local` on a CPU, else `inline`.
         retry_failed: Train runs again that failed (out of memory, an exception, a killed worker).
         fresh: Train every planned run again, as a new attempt.
+        checkpoint_seconds: The least time between two checkpoints of a run.
         study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong
             with it is told under its name. Without one, plug-ins lie in the current folder.
     """
@@ -56,6 +58,7 @@ class RunOptions:
     executor: Literal["local", "inline"] | None = None
     retry_failed: bool = False
     fresh: bool = False
+    checkpoint_seconds: float = SECONDS
     study_file: Path | None = None
 
     @property
@@ -171,7 +174,15 @@ class Prepared:
         file = self.options.study_file
         folder = file.parent if file else Path()
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
-        return Worker(datasets, str(self.device), plugins)
+        return Worker(datasets, str(self.device), plugins, self._checkpoints)
+
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.options.work_dir, self.options.checkpoint_seconds)
+
+    def checkpoint(self, run: RunSpec) -> Checkpoint:
+        """Where `run` leaves its state at the end of epochs."""
+        return self._checkpoints.of(run.run_key, self.env_key(run))
 
 
 def misfits(spec: StudySpec, options: RunOptions) -> tuple[str, ...]:
@@ -256,9 +267,13 @@ class _Driver:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
         for run in self.prepared.plan.runs:
-            if states[run.run_key] in self._trained_states:
+            state = states[run.run_key]
+            if self.options.fresh or state in ("done", "diverged"):
+                # A driver that was killed may have stored the run and not come to remove it.
+                self.prepared.checkpoint(run).remove()
+            if state in self._trained_states:
                 jobs.append(Job(run, names))
-            elif states[run.run_key] == "done":
+            elif state == "done":
                 jobs += self._probe_job(run, names)
         return jobs
 
@@ -332,6 +347,8 @@ class _Driver:
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
         self.records.append(record)
+        if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
+            self.prepared.checkpoint(run).remove()
 
     def _record_interrupted(self) -> None:
         if not self.in_flight:

@@ -10,7 +10,8 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from ablations import seeds
 from ablations.augmentation import AUGMENTATIONS
+from ablations.checkpoints import Checkpoint
 from ablations.data import Dataset, affine, split
 from ablations.plan import RunSpec
 from ablations.spec import Recipe
@@ -78,11 +80,16 @@ class Epoch:
 
 @dataclass
 class Trained:
-    """A network after its recipe, or up to the epoch in which it diverged."""
+    """A network after its recipe, or up to the epoch in which it diverged.
+
+    Attributes:
+        resumed_epoch: The epoch after which it went on from a checkpoint, if it did.
+    """
 
     model: nn.Module
     epochs: list[Epoch] = field(default_factory=list)
     diverged_epoch: int | None = None
+    resumed_epoch: int | None = None
 
     @property
     def curves(self) -> dict[str, list[float]]:
@@ -172,17 +179,30 @@ def _squared_error(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def train(
-    run: RunSpec, data: RunData, device: torch.device, on_epoch: Callable[[Epoch], None]
+    run: RunSpec,
+    data: RunData,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None],
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
-    """Train one run from its initial weights to the end of its recipe.
+    """Train one run from its initial weights, or from its checkpoint, to the end of its recipe.
 
-    Stops at the end of the first epoch with a loss that is not finite. `on_epoch` is called after
-    every finished epoch.
+    Random numbers are drawn from streams of their own in every epoch, so a run that goes on from a
+    checkpoint ends with the bits of one that was never stopped. Stops at the end of the first epoch
+    with a loss that is not finite.
+
+    Args:
+        run: What to train.
+        data: Its images, on `device`.
+        device: Where to train.
+        on_epoch: Called after every epoch that is finished here.
+        checkpoint: Read at the start, and written at the end of epochs where it is due.
     """
     trained = Trained(initial_model(run, device))
     with _precise(run.recipe):
         stepper = _Stepper(trained.model, run.recipe, device, n_images=len(data.train))
-        for number in range(1, run.recipe.epochs + 1):
+        _resume(trained, stepper, checkpoint)
+        for number in range(len(trained.epochs) + 1, run.recipe.epochs + 1):
             started = time.perf_counter()
             metrics = _train_epoch(stepper, run, data, number)
             seconds = time.perf_counter() - started
@@ -191,8 +211,30 @@ def train(
                 trained.diverged_epoch = number
                 break
             trained.epochs.append(Epoch(number, metrics, len(data.train), seconds))
+            if checkpoint and checkpoint.is_due() and number < run.recipe.epochs:
+                checkpoint.write(_state(trained, stepper))
             on_epoch(trained.epochs[-1])
     return trained
+
+
+def _state(trained: Trained, stepper: _Stepper) -> dict[str, Any]:
+    return {
+        "model": trained.model.state_dict(),
+        "optimiser": stepper.optimiser.state_dict(),
+        "step": stepper.step,
+        "epochs": [asdict(epoch) for epoch in trained.epochs],
+    }
+
+
+def _resume(trained: Trained, stepper: _Stepper, checkpoint: Checkpoint | None) -> None:
+    state = checkpoint.read() if checkpoint else None
+    if state is None:
+        return
+    trained.model.load_state_dict(state["model"])
+    stepper.optimiser.load_state_dict(state["optimiser"])
+    stepper.step = state["step"]
+    trained.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+    trained.resumed_epoch = len(trained.epochs)
 
 
 class _Stepper:

@@ -180,6 +180,9 @@ def run(  # noqa: PLR0913 (a command's options)
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train every run as a new attempt.")
     ] = False,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="The least time between two checkpoints of a run.", min=0)
+    ] = 10.0,
     out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
     tracking_uri: TrackingUri = None,
     work_dir: WorkDir = WORK_DIR,
@@ -203,6 +206,7 @@ def run(  # noqa: PLR0913 (a command's options)
         executor=executor,  # type: ignore[arg-type]  # checked above
         retry_failed=retry_failed,
         fresh=fresh,
+        checkpoint_seconds=checkpoint_seconds,
         study_file=study,
     )
     spec = _load(study, settings, options)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ablations import seeds, training
+from ablations.checkpoints import Checkpoints
 from ablations.data import prepare, split
 from lenet_variants import create
 
@@ -106,6 +107,57 @@ def test_same_run_gives_the_same_bits_and_another_seed_others(run, train):
     assert torch.equal(weights(first.model), weights(again.model))
     assert first.curves == again.curves
     assert not torch.equal(weights(first.model), weights(other.model))
+
+
+RESUMED = {
+    "adam": {},
+    "adamw": {"recipe": {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine"}},
+    "sgd": {"recipe": {"optimizer": "sgd", "momentum": 0.9, "schedule": "onecycle"}},
+    "augmented": {"recipe": {"augmentation": "shift", "warmup": 1.5}},
+    "running averages": {"levels": {"norm": "batch"}},
+    "dropout": {"levels": {"dropout": 0.5}},
+    "validation": {"dataset": {"name": "digits", "subset": 100, "validation": 20}},
+}
+
+
+class Stop(Exception):  # noqa: N818 (a kill, as near as one process can have it)
+    """Ends a training between two epochs."""
+
+
+@pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+@pytest.mark.parametrize("stopped_at", [1, 3])
+def test_a_run_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(
+    run, placed, tmp_path, changes, stopped_at
+):
+    control = {**RELU, "levels": {**RELU["levels"], **changes.get("levels", {})}}
+    recipe = {"epochs": 5, "batch_size": 34, **changes.get("recipe", {})}
+    data = {"dataset": changes["dataset"]} if "dataset" in changes else {}
+    one = run(control=control, recipe=recipe, **data)
+    kept = Checkpoints(tmp_path, seconds=0)
+
+    def stop(epoch):
+        if epoch.number == stopped_at:
+            raise Stop
+
+    with pytest.raises(Stop):
+        training.train(one, placed(one), CPU, stop, kept.of("key", "here"))
+    told = []
+    resumed = training.train(one, placed(one), CPU, told.append, kept.of("key", "here"))
+    whole = training.train(one, placed(one), CPU, lambda _: None)
+    assert (resumed.resumed_epoch, whole.resumed_epoch) == (stopped_at, None)
+    assert [epoch.number for epoch in told] == list(range(stopped_at + 1, 6))
+    states = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    assert resumed.curves == whole.curves
+
+
+def test_checkpoints_are_written_where_they_are_due_and_not_at_the_end(run, placed, tmp_path):
+    one = run(recipe={"epochs": 3})
+    often, seldom = (Checkpoints(tmp_path, seconds=s).of("key", "here") for s in (0, 999))
+    training.train(one, placed(one), CPU, lambda _: None, seldom)
+    assert seldom.read() is None
+    training.train(one, placed(one), CPU, lambda _: None, often)
+    assert len(often.read()["epochs"]) == 2
 
 
 def test_root_seed_gives_other_bits(run, train):

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,12 @@ def _work(folder: Path, raw: dict[str, Any]) -> Work:
     load_plugin(folder / "fragile.py")
     plugged = {"arms": ["fragile"], "plugins": ["fragile.py"], **raw}
     prepared = Prepared(
-        parse_study(plugged), RunOptions(device="cpu", study_file=folder / "study.yaml")
+        parse_study(plugged),
+        RunOptions(
+            device="cpu",
+            work_dir=folder / ".ablations",
+            study_file=folder / "study.yaml",
+        ),
     )
     jobs = [Job(run, ("shift",)) for run in prepared.plan.runs]
     return prepared.worker(jobs), jobs
@@ -234,6 +239,25 @@ def test_a_killed_worker_costs_its_own_job_and_is_replaced(work):
         job.run.run_key: 1 for job in jobs
     }
     assert not Path(f"/proc/{killed[0]}").exists()
+
+
+def test_a_run_whose_worker_was_killed_goes_on_from_its_checkpoint(work):
+    worker, jobs = work(recipe={"epochs": 8, "batch_size": 32})
+    worker = replace(worker, checkpoints=replace(worker.checkpoints, seconds=0))
+    killed: list[int] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch.number == 3 and not killed:
+            (process,) = multiprocessing.active_children()
+            os.kill(process.pid, signal.SIGKILL)
+            killed.append(process.pid)
+
+    LocalExecutor(worker, 1).run(jobs[:1], observe)
+    again = [e for e in _events(LocalExecutor(worker, 1), jobs[:1]) if isinstance(e, Ended)]
+    resumed = again[0].outcome
+    whole = replace(worker, checkpoints=None).perform(jobs[0], lambda _: None)
+    assert resumed.record.resumed_epoch >= 3
+    assert _kept(resumed) == _kept(whole)
 
 
 def test_a_worker_that_cannot_start_fails_its_jobs_and_ends(work, fragile):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from ablations.record import RunState
 from ablations.runner import RunOptions, run_study
 from ablations.study_file import load_study
 from ablations.tracking.store import MlflowStore
+from ablations.tracking.tracker import driver_lock
 
 pytestmark = pytest.mark.end_to_end
 
@@ -110,7 +112,7 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
     read_until(driver, "[2/6]")
     workers = _workers_of(driver.pid)
     with pytest.raises(LockedError, match="another `ablations` is working here"):
-        go_on(study)
+        driver_lock(home / ".ablations")
     driver.kill()
     driver.wait()
     assert _wait_for_end(workers, 20) == []
@@ -123,6 +125,42 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
     assert MlflowStore(store_uri).open_studies() == []
     _assert_whole(children_of("tiny"))
     assert not list((home / ".ablations" / "outbox").glob("*-*"))
+
+
+def test_a_study_whose_driver_was_killed_ends_as_one_that_was_not(
+    tiny_file, store_uri, start, read_until, go_on, children_of, new_store
+):
+    study, home = tiny_file(**LONG), Path.cwd()
+    driver = start("run", study, "--workers", 2, "--no-report", "--checkpoint-seconds", 0)
+    read_until(driver, "[1/6]")
+    driver.kill()
+    driver.wait()
+    go_on(study)
+    _assert_whole(children_of("tiny"))
+    resumed = [
+        json.loads(MlflowStore(store_uri).read_file(run.info.run_id, "record.json"))
+        for run in children_of("tiny")
+    ]
+    assert any(record["resumed_epoch"] for record in resumed)
+    assert list((home / ".ablations" / "checkpoints").iterdir()) == []
+
+    (home / "whole").mkdir()
+    whole = new_store(home / "whole")
+    options = RunOptions(whole, home / "whole" / ".ablations", device="cpu", executor="inline")
+    run_study(load_study(study), options)
+    assert _results(start, home, store_uri) == _results(start, home, whole)
+
+
+def _results(start, home, store_uri) -> bytes:
+    """`results.json` of the study as a store has it."""
+    out = home / "out"
+    work = home / ".report"
+    report = start(
+        *("report", "tiny", "--formats", "json", "--out", out),
+        *("--tracking-uri", store_uri, "--work-dir", work),
+    )
+    assert report.wait() == 0, report.stdout.read()
+    return (out / "results.json").read_bytes()
 
 
 def _assert_whole(children) -> None:

@@ -1,0 +1,89 @@
+"""Checkpoints: the state of a run at the end of an epoch, from which it goes on if it is killed.
+
+Written by the worker that trains the run, removed by the driver once the run is stored. Nothing
+here decides what a state holds; that is `training`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SECONDS = 10.0
+"""The least time between two checkpoints: a run that is shorter trains again from its start."""
+
+_FOLDER = "checkpoints"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints in one working folder.
+
+    Attributes:
+        work_dir: The working folder.
+        seconds: The least time between two checkpoints of a run.
+    """
+
+    work_dir: Path
+    seconds: float = SECONDS
+
+    def of(self, run_key: str, env_key: str) -> Checkpoint:
+        """The checkpoint of one run in one environment."""
+        name = f"{run_key[:16]}-{env_key[:16]}.pt"
+        return Checkpoint(self.work_dir / _FOLDER / name, run_key, env_key, self.seconds)
+
+
+class Checkpoint:
+    """One run's checkpoint; see `Checkpoints.of`."""
+
+    def __init__(self, path: Path, run_key: str, env_key: str, seconds: float) -> None:
+        self.path = path
+        self._names = {"run_key": run_key, "env_key": env_key}
+        self._seconds = seconds
+        self._written = time.monotonic()
+
+    def read(self) -> dict[str, Any] | None:
+        """The state that was written last; None if there is none that can be read."""
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            _log.warning("checkpoint %s cannot be read (%s); the run starts anew", self.path, error)
+            return None
+        state: dict[str, Any] = content.pop("state")
+        return state if content == self._names else None  # else the names only begin alike
+
+    def is_due(self) -> bool:
+        """Whether enough time has passed since the last one to be worth writing another."""
+        return time.monotonic() - self._written >= self._seconds
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Put a state in place of the one before it, whole or not at all.
+
+        A folder that cannot be written costs the checkpoint and not the run.
+        """
+        unfinished = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({**self._names, "state": dict(state)}, unfinished)
+            unfinished.replace(self.path)
+        except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
+            _log.warning("checkpoint %s cannot be written (%s)", self.path, error)
+            with suppress(OSError):
+                unfinished.unlink()
+        self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """Drop it, if there is one."""
+        self.path.unlink(missing_ok=True)
