@@ -183,7 +183,13 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What the store knows of a run: enough to decide whether to train it."""
+    """What the store knows of a run: enough to decide whether to train it, and how long it takes.
+
+    Attributes:
+        train_seconds: What its training took; 0.0 where it did not end.
+        images_per_second: Its pace.
+        n_macs: Multiply-accumulates an image.
+    """
 
     run_id: str
     study: str
@@ -192,3 +198,11 @@ class StoredRun:
     attempt: int
     state: RunState
     probe_keys: Mapping[str, str] = field(default_factory=dict)
+    train_seconds: float = 0.0
+    images_per_second: float = 0.0
+    n_macs: int = 0
+
+    @property
+    def macs_per_second(self) -> float:
+        """Multiply-accumulates a second, counted forward only."""
+        return self.images_per_second * self.n_macs

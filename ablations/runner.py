@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from ablations import data, devices
-from ablations.arms import DataFacts
+from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError
+from ablations.estimates import estimated_seconds
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -137,8 +138,7 @@ class Prepared:
         """Hidden units have no variance over one image, so batch norm cannot train on it."""
         for arm in self.plan.arms:
             is_normed = arm.levels.get("norm") == "batch" and arm.levels.get("hidden")
-            n_images = arm.dataset.subset or len(self.raw.train_labels)
-            n_images -= arm.dataset.validation
+            n_images = self._n_images(arm)
             if is_normed and n_images % arm.recipe.batch_size == 1 % arm.recipe.batch_size:
                 yield (
                     f"arm {arm.name!r}: norm 'batch' needs two images a batch, and "
@@ -161,6 +161,22 @@ class Prepared:
     def states(self, stored: Sequence[StoredRun]) -> dict[str, str]:
         """See `run_states`."""
         return run_states(self.plan, stored, self.env_key)
+
+    def estimated_seconds(self, stored: Sequence[StoredRun]) -> float | None:
+        """See `ablations.estimates`."""
+        return estimated_seconds(
+            self.plan,
+            self.states(stored),
+            stored,
+            self.env_key,
+            self._n_images,
+            self.options.n_workers if self.device.type == "cpu" else 1,
+        )
+
+    def _n_images(self, run: RunSpec | Arm) -> int:
+        """Images of one epoch."""
+        whole = run.dataset.subset or len(self.raw.train_labels)
+        return whole - run.dataset.validation
 
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""

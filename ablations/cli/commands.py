@@ -20,6 +20,7 @@ from ablations.cli.terminal import AsJson, console, print_json
 from ablations.errors import AblationsError, SpecError, counted
 
 if TYPE_CHECKING:
+    from ablations.record import StoredRun
     from ablations.runner import Prepared, RunOptions
     from ablations.spec import StudySpec
 
@@ -154,12 +155,14 @@ def plan(
     options = RunOptions(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
     )
-    prepared, states = _planned(study, settings, options)
-    plan, comparison = prepared.plan, prepared.comparison
+    prepared, stored = _planned(study, settings, options)
+    plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
+    seconds = prepared.estimated_seconds(stored)
     if as_json:
-        print_json(listings.plan_json(plan, states, comparison))
+        print_json(listings.plan_json(plan, states, comparison, seconds))
     else:
         listings.show_plan(plan, states, comparison, console())
+        listings.show_estimate(seconds, console())
 
 
 @app.command()
@@ -256,7 +259,8 @@ def status(
     options = RunOptions(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
     )
-    prepared, states = _planned(study, settings, options)
+    prepared, stored = _planned(study, settings, options)
+    states = prepared.states(stored)
     n_waiting = sum(1 for _ in Outbox(work_dir).entries())
     listings.show_status(prepared.plan, states, n_waiting, console())
 
@@ -345,14 +349,14 @@ def _load(path: Path, settings: list[str] | None, options: RunOptions | None = N
 
 def _planned(
     study: Path, settings: list[str] | None, options: RunOptions
-) -> tuple[Prepared, dict[str, str]]:
+) -> tuple[Prepared, list[StoredRun]]:
     from ablations.runner import Prepared
     from ablations.tracking.store import MlflowStore, exists, tracking_uri
 
     prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
     stored = MlflowStore(uri).stored_runs() if exists(uri) else []
-    return prepared, prepared.states(stored)
+    return prepared, stored
 
 
 def _report(

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ablations import data
 from ablations.arms import Arm
-from ablations.cli.terminal import warning_line
+from ablations.cli.terminal import duration, warning_line
 from ablations.designs import level_text
 from ablations.differences import ArmDifference, Comparison
 from ablations.errors import counted
@@ -28,7 +28,9 @@ def show_datasets(console: Console) -> None:
         console.print(name, highlight=False)
 
 
-def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> dict[str, Any]:
+def plan_json(
+    plan: Plan, states: Mapping[str, str], comparison: Comparison, seconds: float | None
+) -> dict[str, Any]:
     """`plan --json`."""
     return {
         "study": plan.spec.study,
@@ -46,7 +48,7 @@ def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> 
             for run in plan.runs
         ],
         "warnings": list(comparison.warnings),
-        "estimated_seconds": None,
+        "estimated_seconds": None if seconds is None else round(seconds, 3),
     }
 
 
@@ -89,6 +91,15 @@ def show_plan(
     console.print(table)
     for text in comparison.warnings:
         console.print(warning_line(text), highlight=False)
+
+
+def show_estimate(seconds: float | None, console: Console) -> None:
+    """How long the training that is left will take."""
+    if seconds is None:
+        text = "no estimate of the time: nothing was trained on this machine into this store yet"
+    else:
+        text = f"about {duration(seconds)} of training left" if seconds else "nothing to train"
+    console.print(text, highlight=False)
 
 
 def _arm_table() -> Table:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from ablations.cli.terminal import warning_line
+from ablations.cli.terminal import duration, warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job
 from ablations.record import RunState
@@ -108,16 +108,6 @@ def has_failed(event: Ended) -> bool:
     """Whether the run ended without an outcome, or the probing of a stored one failed."""
     record = event.outcome.record
     return not record.state.is_outcome if record else bool(event.outcome.message)
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004
-        return f"{whole} s"
-    if whole < 3600:  # noqa: PLR2004
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def run_line(event: Ended) -> str:

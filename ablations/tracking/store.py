@@ -378,4 +378,7 @@ def _stored(run: Run) -> StoredRun:
         probe_keys={
             key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)
         },
+        train_seconds=run.data.metrics.get("cost/train_seconds", 0.0),
+        images_per_second=run.data.metrics.get("cost/images_per_second", 0.0),
+        n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
     )

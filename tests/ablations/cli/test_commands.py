@@ -85,8 +85,11 @@ def test_run_trains_then_plan_and_status_tell_it_is_done(call, tiny_file, store_
     assert "[4/4]" in result.output
     again = call("run", study, *INLINE, "--no-report")
     assert "4 kept as they are, nothing to train" in again.output
-    states = [run["state"] for run in json.loads(call("plan", study, "--json").output)["runs"]]
-    assert states == ["done"] * 4
+    content = json.loads(call("plan", study, "--json").output)
+    assert [run["state"] for run in content["runs"]] == ["done"] * 4
+    assert content["estimated_seconds"] == 0
+    more = json.loads(call("plan", study, "--json", "--set", "seeds=20").output)
+    assert 0 < more["estimated_seconds"] < 60
     assert call("status", study).output.count("2 done") == 2
     assert "2 done" in call("plan", study, "--set", "seeds=3").output
     assert "1 new" in call("plan", study, "--set", "seeds=3").output

@@ -71,6 +71,19 @@ def test_a_plan_says_what_each_arm_has_other_than_the_control(console, plan):
     assert "warning: arm 'pooling=none' changes more than pooling" in _text(console)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "no estimate of the time: nothing was trained on this machine into this store yet"),
+        (0.0, "nothing to train"),
+        (200.0, "about 3 min 20 s of training left"),
+    ],
+)
+def test_an_estimate_says_what_it_rests_on(console, seconds, text):
+    listings.show_estimate(seconds, console)
+    assert _text(console) == f"{text}\n"
+
+
 def test_a_status_tells_what_waits(console, plan):
     made = plan()
     states = {run.run_key: "failed" for run in made.runs}

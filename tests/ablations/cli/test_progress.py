@@ -12,7 +12,6 @@ from ablations.cli.progress import (
     Pace,
     PlainDisplay,
     display,
-    duration,
     planned_lines,
 )
 from ablations.executors.base import Ended
@@ -39,14 +38,6 @@ def _failed(told: list) -> Ended:
     last = told[-1]
     record = replace(last.outcome.record, state=RunState.FAILED, message="[it] broke", metrics={})
     return Ended(replace(last.outcome, record=record), 0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
-)
-def test_a_duration_is_written_for_people(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_a_pipe_gets_plain_lines_and_a_terminal_bars():

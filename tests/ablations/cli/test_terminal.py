@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.cli.terminal import console, print_json
+from ablations.cli.terminal import console, duration, print_json
 
 
 def test_json_holds_every_letter_and_no_nan(capsys):
@@ -15,3 +15,11 @@ def test_json_holds_every_letter_and_no_nan(capsys):
 def test_the_console_writes_to_standard_output(capsys):
     console().print("here")
     assert capsys.readouterr().out == "here\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_a_duration_is_written_for_people(seconds, text):
+    assert duration(seconds) == text
