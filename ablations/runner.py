@@ -5,71 +5,21 @@ The command line and `run_study` come through here, whatever the executor. Build
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Literal
 
-from ablations import data, devices
-from ablations.arms import Arm, DataFacts
-from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
-from ablations.differences import Comparison, compare
-from ablations.errors import DataError, SpecError
-from ablations.estimates import estimated_seconds
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
-from ablations.jobs import Job, Worker, data_key, environment_of
-from ablations.plan import Plan, RunSpec, make_plan, newest, run_states
+from ablations.jobs import Job, Worker
+from ablations.plan import Plan, RunSpec, newest
+from ablations.preparation import Prepared, RunOptions
 from ablations.probes import PROBES, probe_key
 from ablations.record import RunRecord, RunState, StoredRun
-from ablations.spec import DataSpec, StudySpec
-from ablations.study_file import plugin_source
+from ablations.spec import StudySpec
 from ablations.tracking.store import tracking_uri
-from ablations.tracking.tracker import DEFAULT_WORK_DIR, Tracker, driver_lock
-from lenet_variants import measure
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a study is run; nothing here changes a number but the device.
-
-    Attributes:
-        tracking_uri: The MLflow store; see `ablations.tracking.store.tracking_uri`.
-        work_dir: Where the outbox, the checkpoints and the lock are.
-        data_dir: Where data sets are looked for first.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        workers: Worker processes; None means one a core.
-        executor: None means `local` on a CPU, else `inline`.
-        retry_failed: Train runs again that failed (out of memory, an exception, a killed worker).
-        fresh: Train every planned run again, as a new attempt.
-        checkpoint_seconds: The least time between two checkpoints of a run.
-        study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong
-            with it is told under its name. Without one, plug-ins lie in the current folder.
-    """
-
-    tracking_uri: str | None = None
-    work_dir: Path = DEFAULT_WORK_DIR
-    data_dir: Path | None = None
-    device: str = "auto"
-    workers: int | None = None
-    executor: Literal["local", "inline"] | None = None
-    retry_failed: bool = False
-    fresh: bool = False
-    checkpoint_seconds: float = SECONDS
-    study_file: Path | None = None
-
-    @property
-    def n_workers(self) -> int:
-        """Worker processes of the local executor."""
-        if self.workers:
-            return self.workers
-        if hasattr(os, "sched_getaffinity"):  # the cores this process may use, where Linux tells
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+from ablations.tracking.tracker import Tracker, driver_lock
 
 
 @dataclass(frozen=True)
@@ -84,132 +34,6 @@ class Planned:
 
 
 Observer = Callable[[Event | Planned], None]
-
-
-class Prepared:
-    """A study with its data and its plan, ready to be run on one device."""
-
-    def __init__(self, spec: StudySpec, options: RunOptions, *, download: bool = True) -> None:
-        """Load the data, work out the plan and check it against both.
-
-        Args:
-            spec: The study.
-            options: How it is to be run.
-            download: Whether data that are not here may be fetched.
-
-        Raises:
-            DataError: The data set cannot be had.
-            SpecError: The study does not fit the data, the networks or the device.
-        """
-        self.spec, self.options = spec, options
-        self._env_keys: dict[str, str] = {}
-        self.device = devices.choose(options.device)
-        self.raw = data.load(spec.dataset.name, data_dir=options.data_dir, download=download)
-        self.plan = make_plan(spec, self._facts(), measure, where=self._where)
-        problems = [*self._precision_problems(), *self._batch_problems()]
-        if problems:
-            raise SpecError(self._where, problems)
-
-    @property
-    def _where(self) -> str:
-        return str(self.options.study_file or f"study {self.spec.study!r}")
-
-    def _facts(self) -> DataFacts:
-        def check(dataset: DataSpec) -> Sequence[str]:
-            return data.check_spec(dataset, self.raw)
-
-        return DataFacts(
-            self.raw.digest,
-            len(self.raw.train_labels),
-            self.raw.input_shape,
-            self.raw.n_classes,
-            check,
-        )
-
-    def _precision_problems(self) -> Iterator[str]:
-        for arm in self.plan.arms:
-            if arm.recipe.precision == "tf32" and self.device.type != "cuda":
-                yield (
-                    f"arm {arm.name!r}: recipe.precision 'tf32' needs cuda, "
-                    f"got {self.device.type!r}"
-                )
-
-    def _batch_problems(self) -> Iterator[str]:
-        """Hidden units have no variance over one image, so batch norm cannot train on it."""
-        for arm in self.plan.arms:
-            is_normed = arm.levels.get("norm") == "batch" and arm.levels.get("hidden")
-            n_images = self._n_images(arm)
-            if is_normed and n_images % arm.recipe.batch_size == 1 % arm.recipe.batch_size:
-                yield (
-                    f"arm {arm.name!r}: norm 'batch' needs two images a batch, and "
-                    f"recipe.batch_size {arm.recipe.batch_size} leaves a last batch of one of "
-                    f"{n_images:,} images; use another batch_size or subset"
-                )
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        """What each arm has other than the control."""
-        return compare(self.plan)
-
-    def env_key(self, run: RunSpec) -> str:
-        """The environment `run` would be trained in here."""
-        precision = run.recipe.precision
-        if precision not in self._env_keys:
-            self._env_keys[precision] = environment_of(run, self.device).env_key
-        return self._env_keys[precision]
-
-    def states(self, stored: Sequence[StoredRun]) -> dict[str, str]:
-        """See `run_states`."""
-        return run_states(self.plan, stored, self.env_key)
-
-    def estimated_seconds(self, stored: Sequence[StoredRun]) -> float | None:
-        """See `ablations.estimates`."""
-        return estimated_seconds(
-            self.plan,
-            self.states(stored),
-            stored,
-            self.env_key,
-            self._n_images,
-            self.options.n_workers if self.device.type == "cpu" else 1,
-        )
-
-    def _n_images(self, run: RunSpec | Arm) -> int:
-        """Images of one epoch."""
-        whole = run.dataset.subset or len(self.raw.train_labels)
-        return whole - run.dataset.validation
-
-    def worker(self, jobs: Sequence[Job]) -> Worker:
-        """What workers need for these jobs: each prepared data set once, in shared memory."""
-        datasets = {}
-        for job in jobs:
-            key = data_key(job.run.dataset)
-            if key not in datasets:
-                datasets[key] = data.prepare(self.raw, job.run.dataset)
-                for tensor in datasets[key].tensors:
-                    tensor.share_memory_()  # type: ignore[no-untyped-call]
-        file = self.options.study_file
-        folder = file.parent if file else Path()
-        plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
-        return Worker(datasets, str(self.device), plugins, self._checkpoints)
-
-    @property
-    def _checkpoints(self) -> Checkpoints:
-        return Checkpoints(self.options.work_dir, self.options.checkpoint_seconds)
-
-    def checkpoint(self, run: RunSpec) -> Checkpoint:
-        """Where `run` leaves its state at the end of epochs."""
-        return self._checkpoints.of(run.run_key, self.env_key(run))
-
-
-def misfits(spec: StudySpec, options: RunOptions) -> tuple[str, ...]:
-    """What is wrong with a study that only its data show; nothing if they are not at hand."""
-    try:
-        Prepared(spec, options, download=False)
-    except SpecError as error:
-        return error.problems
-    except DataError:
-        return ()
-    return ()
 
 
 def run_study(
@@ -282,7 +106,7 @@ class _Driver:
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
-        for run in self.prepared.plan.runs:
+        for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
             state = states[run.run_key]
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.

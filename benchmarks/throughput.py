@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ablations import data
-from ablations.runner import RunOptions, run_study
+from ablations.preparation import RunOptions
+from ablations.runner import run_study
 from ablations.spec import StudySpec
 from ablations.study_file import parse_study
 

@@ -20,8 +20,8 @@ from ablations.cli.terminal import AsJson, console, print_json
 from ablations.errors import AblationsError, SpecError, counted
 
 if TYPE_CHECKING:
+    from ablations.preparation import Prepared, RunOptions
     from ablations.record import StoredRun
-    from ablations.runner import Prepared, RunOptions
     from ablations.spec import StudySpec
 
 EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -150,7 +150,7 @@ def plan(
     Example: ablations plan studies/lenet-notes.yaml
     """
     from ablations.cli import listings
-    from ablations.runner import RunOptions
+    from ablations.preparation import RunOptions
 
     options = RunOptions(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
@@ -183,6 +183,12 @@ def run(  # noqa: PLR0913 (a command's options)
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train every run as a new attempt.")
     ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Train this arm alone; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="Train these seeds alone: 0..2, or 0,3,7.")
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(help="The least time between two checkpoints of a run.", min=0)
     ] = 10.0,
@@ -196,7 +202,7 @@ def run(  # noqa: PLR0913 (a command's options)
 
     Example: ablations run studies/quick.yaml --set seeds=3
     """
-    from ablations.runner import RunOptions
+    from ablations.preparation import RunOptions
 
     if executor not in (None, "local", "inline"):
         raise SpecError("--executor", [f"must be local or inline, got {executor!r}"])
@@ -209,6 +215,8 @@ def run(  # noqa: PLR0913 (a command's options)
         executor=executor,  # type: ignore[arg-type]  # checked above
         retry_failed=retry_failed,
         fresh=fresh,
+        only=tuple(only or ()),
+        seeds=_seeds(seeds) if seeds else (),
         checkpoint_seconds=checkpoint_seconds,
         study_file=study,
     )
@@ -220,6 +228,18 @@ def run(  # noqa: PLR0913 (a command's options)
         failures = counted(n_failed, "run")
         typer.echo(f"{failures} failed; --retry-failed trains again what failed", err=True)
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """The seeds of `0..2`, of `0,3,7`, or of both."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.strip().partition("..")
+        ends = [first, last] if dots else [first]
+        if not all(end.isdecimal() for end in ends) or int(ends[-1]) < int(first):
+            raise SpecError("--seeds", [f"must be like 0..2 or 0,3,7, got {text!r}"])
+        found += range(int(first), int(ends[-1]) + 1)
+    return tuple(dict.fromkeys(found))
 
 
 def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
@@ -253,7 +273,7 @@ def status(
     Example: ablations status studies/lenet-notes.yaml
     """
     from ablations.cli import listings
-    from ablations.runner import RunOptions
+    from ablations.preparation import RunOptions
     from ablations.tracking.outbox import Outbox
 
     options = RunOptions(
@@ -340,7 +360,7 @@ def _load(path: Path, settings: list[str] | None, options: RunOptions | None = N
             load_plugin(source)
 
     def found(spec: StudySpec) -> tuple[str, ...]:
-        from ablations.runner import misfits
+        from ablations.preparation import misfits
 
         return misfits(spec, options) if options else ()
 
@@ -350,7 +370,7 @@ def _load(path: Path, settings: list[str] | None, options: RunOptions | None = N
 def _planned(
     study: Path, settings: list[str] | None, options: RunOptions
 ) -> tuple[Prepared, list[StoredRun]]:
-    from ablations.runner import Prepared
+    from ablations.preparation import Prepared
     from ablations.tracking.store import MlflowStore, exists, tracking_uri
 
     prepared = Prepared(_load(study, settings, options), options)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ablations.errors import DataError, LockedError, SpecError, StoreError
+from ablations.errors import LockedError, SpecError, StoreError
 from ablations.executors.base import Ended
+from ablations.preparation import Prepared, RunOptions
 from ablations.record import RunRecord, RunState
-from ablations.runner import Planned, Prepared, RunOptions, run_study
+from ablations.runner import Planned, run_study
 from ablations.study_file import parse_study
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import Tracker, driver_lock
@@ -336,46 +337,22 @@ def test_every_arm_that_does_not_fit_is_named_before_anything_is_trained(tiny, t
     assert steps == []
 
 
-def test_tf32_on_a_cpu_is_refused(tiny, options):
-    spec = parse_study(tiny(recipe={"precision": "tf32"}))
-    with pytest.raises(SpecError, match=r"arm 'control': recipe\.precision 'tf32' needs cuda"):
-        Prepared(spec, options)
-
-
-@pytest.mark.parametrize(("batch_size", "validation"), [(33, 0), (1, 0), (49, 1)])
-def test_batch_norm_over_a_last_batch_of_one_image_is_refused(
-    tiny, options, batch_size, validation
-):
-    dataset = {"name": "digits", "subset": 100, "validation": validation}
-    study = tiny(dataset=dataset, recipe={"batch_size": batch_size}, factors={"norm": ["batch"]})
-    with pytest.raises(SpecError, match="last batch of one of") as caught:
-        Prepared(parse_study(study), options)
-    (problem,) = caught.value.problems
-    assert problem.startswith("arm 'norm=batch': norm 'batch' needs two images a batch")
-
-
 def test_a_last_batch_of_two_images_trains_batch_norm(tiny, train):
     study = tiny(recipe={"batch_size": 49, "epochs": 1}, factors={"norm": ["batch"]}, seeds=1)
     assert {record.state for record in train(study)} == {RunState.FINISHED}
 
 
-def test_a_device_that_does_not_exist_is_refused(tiny, options):
-    with pytest.raises(SpecError, match=r"--device: .*\n.*must be one of .*, got 'tpu'"):
-        Prepared(parse_study(tiny()), replace(options, device="tpu"))
-
-
-def test_data_that_cannot_be_found_is_refused(tiny, options, home):
-    spec = parse_study(tiny(dataset=f"npz:{home / 'none.npz'}"))
-    with pytest.raises(DataError, match=r"none\.npz"):
-        Prepared(spec, options)
+def test_only_some_arms_and_seeds_are_trained_and_the_rest_later(tiny, train, states):
+    study = tiny(seeds=3)
+    trained = train(study, only=("activation=relu",), seeds=(0, 2))
+    assert {(record.arm, record.seed) for record in trained} == {
+        ("activation=relu", 0),
+        ("activation=relu", 2),
+    }
+    assert list(states(study).values()).count("new") == 4
+    assert len(train(study)) == 4
 
 
 def test_a_plug_in_variant_that_is_not_loaded_is_unknown(tiny):
     with pytest.raises((SpecError, VariantError), match="fragile"):
         parse_study(tiny(arms=["fragile"]))
-
-
-def test_the_number_of_workers_is_the_cores_unless_told(options, monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
-    assert options.n_workers == 3
-    assert replace(options, workers=7).n_workers == 7

@@ -18,8 +18,8 @@ from ablations.executors.base import Began, Ended, EpochEnded, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
 from ablations.jobs import Job, Outcome, Worker
+from ablations.preparation import Prepared, RunOptions
 from ablations.record import RunState
-from ablations.runner import Prepared, RunOptions
 from ablations.study_file import parse_study
 from lenet_variants import catalogue
 from lenet_variants.registry import load_plugin

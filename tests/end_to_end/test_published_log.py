@@ -7,7 +7,8 @@ from statistics import mean
 
 import pytest
 
-from ablations.runner import RunOptions, run_study
+from ablations.preparation import RunOptions
+from ablations.runner import run_study
 from ablations.study_file import load_study
 
 STUDY = Path(__file__).parents[2] / "studies" / "lenet-log.yaml"

@@ -16,7 +16,8 @@ import pytest
 
 from ablations.errors import StoreError
 from ablations.executors.base import Ended
-from ablations.runner import RunOptions, run_study
+from ablations.preparation import RunOptions
+from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.tracker import sync_outbox

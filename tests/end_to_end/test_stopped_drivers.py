@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ablations.errors import LockedError
+from ablations.preparation import RunOptions
 from ablations.record import RunState
-from ablations.runner import RunOptions, run_study
+from ablations.runner import run_study
 from ablations.study_file import load_study
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import driver_lock

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ablations.errors import StoreError, StudyNotFoundError
+from ablations.preparation import RunOptions
 from ablations.record import RunState
-from ablations.runner import RunOptions, run_study
+from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import Tracker

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from ablations.runner import RunOptions, run_study
+from ablations.preparation import RunOptions
+from ablations.runner import run_study
 from ablations.study_file import parse_study
 from reports.collect import collect_study
 from reports.provenance import commit, provenance

@@ -254,3 +254,28 @@ def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
     near = call("report", "tinny")
     assert near.exit_code == 2
     assert "no study 'tinny'; did you mean 'tiny'? run it first (stored: tiny)" in near.output
+
+
+@pytest.mark.parametrize(
+    ("text", "trained"), [("0", 2), ("0..1", 4), ("0,2", 4), ("1..2,2", 4)], ids=str
+)
+def test_run_takes_seeds_as_a_range_or_a_list(call, tiny_file, store_uri, text, trained):
+    study = tiny_file(seeds=3, recipe={"epochs": 1, "batch_size": 32})
+    result = call("run", study, *INLINE, "--no-report", "--seeds", text)
+    assert result.exit_code == 0
+    assert f"{trained} to train" in result.output
+
+
+@pytest.mark.parametrize("text", ["", " ", "2..0", "a", "0..", "-1", "0,,1"])
+def test_seeds_that_are_no_seeds_are_bad_input(call, tiny_file, text):
+    result = call("run", tiny_file(), "--seeds", text or ",")
+    assert result.exit_code == 2
+    assert "must be like 0..2 or 0,3,7" in result.output
+
+
+def test_run_takes_one_arm_alone(call, tiny_file, store_uri):
+    result = call("run", tiny_file(), *INLINE, "--no-report", "--only", "activation=relu")
+    assert "2 to train" in result.output
+    wrong = call("run", tiny_file(), "--only", "activation=rel")
+    assert wrong.exit_code == 2
+    assert "did you mean 'activation=relu'?" in wrong.output

@@ -7,7 +7,8 @@ import pytest
 from ablations.cli import reporting
 from ablations.cli.reporting import shown_seeds, slug
 from ablations.executors.base import Began
-from ablations.runner import RunOptions, run_study
+from ablations.preparation import RunOptions
+from ablations.runner import run_study
 from ablations.study_file import load_study
 from ablations.tracking.store import MlflowStore
 

@@ -1,0 +1,67 @@
+"""What is refused of a study once its data, its networks and the device are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ablations.errors import DataError, SpecError
+from ablations.preparation import Prepared, RunOptions
+from ablations.study_file import parse_study
+
+
+@pytest.fixture
+def options(home) -> RunOptions:
+    return RunOptions(work_dir=home / ".ablations", device="cpu", study_file=home / "study.yaml")
+
+
+def test_tf32_on_a_cpu_is_refused(tiny, options):
+    spec = parse_study(tiny(recipe={"precision": "tf32"}))
+    with pytest.raises(SpecError, match=r"arm 'control': recipe\.precision 'tf32' needs cuda"):
+        Prepared(spec, options)
+
+
+@pytest.mark.parametrize(("batch_size", "validation"), [(33, 0), (1, 0), (49, 1)])
+def test_batch_norm_over_a_last_batch_of_one_image_is_refused(
+    tiny, options, batch_size, validation
+):
+    dataset = {"name": "digits", "subset": 100, "validation": validation}
+    study = tiny(dataset=dataset, recipe={"batch_size": batch_size}, factors={"norm": ["batch"]})
+    with pytest.raises(SpecError, match="last batch of one of") as caught:
+        Prepared(parse_study(study), options)
+    (problem,) = caught.value.problems
+    assert problem.startswith("arm 'norm=batch': norm 'batch' needs two images a batch")
+
+
+@pytest.mark.parametrize(
+    ("choice", "problem"),
+    [
+        (
+            {"only": ("relu",)},
+            "--only: no arm 'relu' in this study; (arms: control, activation=relu)",
+        ),
+        ({"seeds": (0, 7)}, "--seeds: no seed 7 in this study (seeds: 0, 1)"),
+    ],
+)
+def test_an_arm_or_a_seed_that_the_study_has_not_is_refused(tiny, options, choice, problem):
+    with pytest.raises(SpecError) as caught:
+        Prepared(parse_study(tiny()), replace(options, **choice))
+    assert caught.value.problems == (problem,)
+
+
+def test_a_device_that_does_not_exist_is_refused(tiny, options):
+    with pytest.raises(SpecError, match=r"--device: .*\n.*must be one of .*, got 'tpu'"):
+        Prepared(parse_study(tiny()), replace(options, device="tpu"))
+
+
+def test_data_that_cannot_be_found_is_refused(tiny, options, home):
+    spec = parse_study(tiny(dataset=f"npz:{home / 'none.npz'}"))
+    with pytest.raises(DataError, match=r"none\.npz"):
+        Prepared(spec, options)
+
+
+def test_the_number_of_workers_is_the_cores_unless_told(options, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+    assert options.n_workers == 3
+    assert replace(options, workers=7).n_workers == 7
