@@ -245,6 +245,8 @@ def _levels(subject: _Subject) -> str:
     card = subject.card
     resolved = measure.resolve(card.name, {}, subject.native, card.n_classes)
     base = anatomy.anatomy(card.name, {}, subject.native, card.n_classes)
+    if not card.levels:
+        return "it has no levels"
     shown = dict.fromkeys(card.levels, 0)
     for level in card.levels:
         for value in card.levels[level].neighbours(resolved[level]):

@@ -40,7 +40,7 @@ def why_not_stacked(model: nn.Module, input_shape: Shape, n_classes: int) -> str
     images = torch.rand(2, N_IMAGES, *input_shape, generator=fixed).to(device)
     labels = torch.arange(2 * N_IMAGES, device=device).reshape(2, N_IMAGES) % n_classes
     parameters, buffers = stack_module_state(copies)
-    bare = deepcopy(copies[0]).to("meta")
+    bare = deepcopy(copies[0])  # on the meta device, weights that are one would become two
 
     def loss(own: Mapping[str, Tensor], kept: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(functional_call(bare, (dict(own), dict(kept)), (x,)), y)
@@ -71,9 +71,10 @@ def _copy(model: nn.Module, scale: float) -> nn.Module:
 
 
 def _gradients(model: nn.Module, images: Tensor, labels: Tensor) -> Gradients:
-    """By parameter; zero where the loss does not depend on it, as `torch.func.grad` has it."""
+    """By trained parameter; zero where the loss does not depend on it, as `torch.func` has it."""
     cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
     return {
         name: torch.zeros_like(one) if one.grad is None else one.grad
         for name, one in model.named_parameters()
+        if one.requires_grad
     }

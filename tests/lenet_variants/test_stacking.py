@@ -86,3 +86,23 @@ def test_leaves_the_network_and_the_generator_as_they_were():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert all(one.grad is None for one in model.parameters())
+
+
+def test_weights_that_are_one_are_one_in_a_stack():
+    class Tied(Network):
+        def __init__(self):
+            super().__init__(torch.tanh)
+            self.first, self.second = nn.Linear(16, 16), nn.Linear(16, 16)
+            self.second.weight = self.first.weight
+
+        def forward(self, images):
+            hidden = self.second(torch.tanh(self.first(images.flatten(1))))
+            return self.output(self.step(hidden))
+
+    assert why_not_stacked(Tied(), PIXELS, 10) is None
+
+
+def test_frozen_weights_are_no_hindrance():
+    model = Network(torch.tanh)
+    model.output.weight.requires_grad_(requires_grad=False)
+    assert why_not_stacked(model, PIXELS, 10) is None
