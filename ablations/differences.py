@@ -221,10 +221,12 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
     growth = sum(difference.follows.values())
     share = growth / plan.arm(plan.control).n_parameters
     if len(settings) == 1 and abs(share) > KNOCK_ON:
+        keeps = "an arm with matched_to: control keeps the size"
         yield (
             f"arm {name!r} changes more than {settings[0]}: {_listing(difference.follows)} only "
             f"{'follow' if len(difference.follows) > 1 else 'follows'}, by {growth:+,} parameters "
-            f"({share:+.0%} of the control's); an arm with matched_to: control keeps the size"
+            f"({share:+.0%} of the control's); "
+            + (keeps if "hidden" in plan.arm(name).levels else "its size changes with it")
         )
 
 

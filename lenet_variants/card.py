@@ -75,7 +75,7 @@ class Card:
     plugin_digest: str | None = None
     unspecified: tuple[str, ...] = ()
     matched_to: str | None = None
-    place: str = __name__
+    place: str = "lenet_variants.catalogue"
 
     @property
     def code(self) -> dict[str, str | int]:

@@ -247,3 +247,14 @@ def test_the_callers_generator_is_left_alone(comparison):
     state = torch.get_rng_state()
     comparison(arms=["lenet-relu"])
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_network_that_cannot_be_matched_is_not_told_to_be(comparison, forget_plugins):
+    @register_variant("wide", source="this test")
+    def wide(input_shape, n_classes, *, width: int = 4):
+        n_inputs = math.prod(input_shape)
+        return nn.Sequential(nn.Flatten(), nn.Linear(n_inputs, width), nn.Linear(width, n_classes))
+
+    factors = {"width": [2000]}
+    (warning,) = comparison(control="wide", design="one-factor", factors=factors).warnings
+    assert warning.endswith("of the control's); its size changes with it")

@@ -126,7 +126,9 @@ def test_a_taken_name_is_refused_with_both_places(plugin, tmp_path):
     with pytest.raises(DuplicateVariantError, match=r"edited\.py:7: .*'my-net', which .*my_nets"):
         lenet_variants.load_plugin(edited)
     assert catalogue.find("my-net").levels["width"].default == 8
-    with pytest.raises(DuplicateVariantError, match=r"'lenet', which lenet_variants\.card has"):
+    with pytest.raises(
+        DuplicateVariantError, match=r"'lenet', which lenet_variants\.catalogue has"
+    ):
         add("lenet", lambda *_: nn.Identity())
 
 
