@@ -18,6 +18,7 @@ HEAVY = ("torch", "mlflow", "pandas", "seaborn", "matplotlib", "optuna", "sklear
 # Modules whose tests are elsewhere, and why.
 UNMIRRORED = {
     "ablations/__main__.py": "one call, made by the end-to-end tests",
+    "ablations/cli/options.py": "declarations, used by the tests of every command",
     **dict.fromkeys(
         (f"ablations/executors/{name}.py" for name in ("base", "inline", "local")),
         "one contract for every executor, tests/contracts/test_executors.py",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ablations.cli.terminal import AsJson, console, print_json
+from ablations.cli.options import AsJson
+from ablations.cli.terminal import console, print_json
 
 EXIT_BROKEN = 1
 

@@ -1,0 +1,229 @@
+"""The commands on one study: `plan`, `run`, `status`, `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ablations.cli.options import (
+    WORK_DIR,
+    AsJson,
+    DataDir,
+    Device,
+    Settings,
+    StudyFile,
+    TrackingUri,
+    WorkDir,
+)
+from ablations.cli.terminal import console, print_json
+from ablations.errors import SpecError, counted
+
+if TYPE_CHECKING:
+    from ablations.preparation import Prepared, RunOptions
+    from ablations.record import StoredRun
+    from ablations.spec import StudySpec
+
+EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 130
+
+
+def plan(
+    study: StudyFile,
+    *,
+    settings: Settings = None,
+    tracking_uri: TrackingUri = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Show what a study would train, and what is done already. Trains and writes nothing.
+
+    Example: ablations plan studies/lenet-notes.yaml
+    """
+    from ablations.cli import listings
+    from ablations.preparation import RunOptions
+
+    options = RunOptions(
+        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+    )
+    prepared, stored = _planned(study, settings, options)
+    plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
+    seconds = prepared.estimated_seconds(stored)
+    if as_json:
+        print_json(listings.plan_json(plan, states, comparison, seconds))
+    else:
+        listings.show_plan(plan, states, comparison, console())
+        listings.show_estimate(seconds, console())
+
+
+def run(  # noqa: PLR0913 (a command's options)
+    study: StudyFile,
+    *,
+    settings: Settings = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one a core by default.", min=1)
+    ] = None,
+    executor: Annotated[str | None, typer.Option(help="local or inline.")] = None,
+    report: Annotated[bool, typer.Option(help="Build the report at the end.")] = True,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Train failed runs again.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train every run as a new attempt.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Train this arm alone; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="Train these seeds alone: 0..2, or 0,3,7.")
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="The least time between two checkpoints of a run.", min=0)
+    ] = 10.0,
+    out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+) -> None:
+    """Train what the study lacks, track it in MLflow, and write the report.
+
+    Run it again and nothing is trained twice; add seeds or levels and only those are.
+
+    Example: ablations run studies/quick.yaml --set seeds=3
+    """
+    from ablations.preparation import RunOptions
+
+    if executor not in (None, "local", "inline"):
+        raise SpecError("--executor", [f"must be local or inline, got {executor!r}"])
+    options = RunOptions(
+        tracking_uri=tracking_uri,
+        work_dir=work_dir,
+        data_dir=data_dir,
+        device=device,
+        workers=workers,
+        executor=executor,  # type: ignore[arg-type]  # checked above
+        retry_failed=retry_failed,
+        fresh=fresh,
+        only=tuple(only or ()),
+        seeds=_seeds(seeds) if seeds else (),
+        checkpoint_seconds=checkpoint_seconds,
+        study_file=study,
+    )
+    spec = _load(study, settings, options)
+    n_failed = _run(spec, options, study)
+    if report:
+        _report(spec.study, tracking_uri, work_dir, out, "all")
+    if n_failed:
+        failures = counted(n_failed, "run")
+        typer.echo(f"{failures} failed; --retry-failed trains again what failed", err=True)
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """The seeds of `0..2`, of `0,3,7`, or of both."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.strip().partition("..")
+        ends = [first, last] if dots else [first]
+        if not all(end.isdecimal() for end in ends) or int(ends[-1]) < int(first):
+            raise SpecError("--seeds", [f"must be like 0..2 or 0,3,7, got {text!r}"])
+        found += range(int(first), int(ends[-1]) + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
+    """How many of the study's runs have failed, now or in an earlier call."""
+    from ablations.cli.progress import display
+    from ablations.runner import run_study
+
+    try:
+        with display(console()) as shown:
+            run_study(spec, options, shown.observe)
+            return shown.pace.n_failed
+    except KeyboardInterrupt:
+        typer.echo(
+            f"stopped; finished runs are kept, and `ablations run {study}` goes on from here",
+            err=True,
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def status(
+    study: StudyFile,
+    settings: Settings = None,
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+) -> None:
+    """Show the state of every run of a study, and what waits for the store.
+
+    Example: ablations status studies/lenet-notes.yaml
+    """
+    from ablations.cli import listings
+    from ablations.preparation import RunOptions
+    from ablations.tracking.outbox import Outbox
+
+    options = RunOptions(
+        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+    )
+    prepared, stored = _planned(study, settings, options)
+    states = prepared.states(stored)
+    n_waiting = sum(1 for _ in Outbox(work_dir).entries())
+    listings.show_status(prepared.plan, states, n_waiting, console())
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="A study file, or a stored study's name.")],
+    out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
+    formats: Annotated[str, typer.Option(help="Of html, md, csv, json, with commas.")] = "all",
+    tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
+) -> None:
+    """Build the report of a stored study again; trains nothing.
+
+    Example: ablations report lenet-notes --formats html,json
+    """
+    name = _load(Path(study), None).study if Path(study).is_file() else study
+    _report(name, tracking_uri, work_dir, out, formats)
+
+
+def _load(path: Path, settings: list[str] | None, options: RunOptions | None = None) -> StudySpec:
+    """The study, its plug-ins registered first: their variants may be named in it."""
+    from ablations.study_file import load_study, plugin_sources
+
+    sources = plugin_sources(path)
+    if sources:
+        from lenet_variants.registry import load_plugin
+
+        for source in sources:
+            load_plugin(source)
+
+    def found(spec: StudySpec) -> tuple[str, ...]:
+        from ablations.preparation import misfits
+
+        return misfits(spec, options) if options else ()
+
+    return load_study(path, settings or (), found)
+
+
+def _planned(
+    study: Path, settings: list[str] | None, options: RunOptions
+) -> tuple[Prepared, list[StoredRun]]:
+    from ablations.preparation import Prepared
+    from ablations.tracking.store import MlflowStore, exists, tracking_uri
+
+    prepared = Prepared(_load(study, settings, options), options)
+    uri = tracking_uri(options.tracking_uri)
+    stored = MlflowStore(uri).stored_runs() if exists(uri) else []
+    return prepared, stored
+
+
+def _report(
+    study: str, tracking_uri: str | None, work_dir: Path, out: Path | None, formats: str
+) -> None:
+    from ablations.cli.reporting import build_report
+
+    build_report(study, tracking_uri, work_dir, out, formats, console())

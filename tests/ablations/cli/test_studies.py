@@ -1,0 +1,155 @@
+"""`plan`, `run`, `status` and `report` as a person calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ablations.tracking.outbox import Outbox
+from ablations.tracking.tracker import driver_lock
+
+INLINE = ("--executor", "inline", "--device", "cpu")
+
+
+def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
+    content = json.loads(call("plan", tiny_file(), "--json").output)
+    keys = {"study", "spec", "design", "arms", "runs", "warnings", "estimated_seconds"}
+    assert set(content) == keys
+    assert content["design"] == {
+        "name": "one-factor",
+        "matrix": [
+            {"arm": "control", "levels": {"activation": "sigmoid"}},
+            {"arm": "activation=relu", "levels": {"activation": "relu"}},
+        ],
+    }
+    keys = ["name", "variant", "levels", "recipe", "dataset", "changes", "n_parameters", "n_macs"]
+    assert [list(arm) for arm in content["arms"]] == [[*keys, "differs"]] * 2
+    assert content["arms"][0]["differs"] is None
+    assert content["arms"][1]["differs"]["settings"] == {"activation": ["sigmoid", "relu"]}
+    assert content["warnings"] == []
+    assert [arm["changes"] for arm in content["arms"]] == [{}, {"activation": "relu"}]
+    assert [set(run) for run in content["runs"]] == [
+        {"run_key", "arm", "comparison", "seed", "state"}
+    ] * 4
+    assert {run["state"] for run in content["runs"]} == {"new"}
+    assert [path.name for path in home.iterdir()] == ["study.yaml"]
+
+
+def test_run_trains_then_plan_and_status_tell_it_is_done(call, tiny_file, store_uri):
+    study = tiny_file()
+    result = call("run", study, *INLINE, "--no-report")
+    assert result.exit_code == 0
+    assert "tiny: 2 arms x 2 seeds = 4 runs, 4 to train" in result.output
+    assert "[4/4]" in result.output
+    again = call("run", study, *INLINE, "--no-report")
+    assert "4 kept as they are, nothing to train" in again.output
+    content = json.loads(call("plan", study, "--json").output)
+    assert [run["state"] for run in content["runs"]] == ["done"] * 4
+    assert content["estimated_seconds"] == 0
+    more = json.loads(call("plan", study, "--json", "--set", "seeds=20").output)
+    assert 0 < more["estimated_seconds"] < 60
+    assert call("status", study).output.count("2 done") == 2
+    assert "2 done" in call("plan", study, "--set", "seeds=3").output
+    assert "1 new" in call("plan", study, "--set", "seeds=3").output
+
+
+def test_a_failed_run_exits_1_now_and_later_and_the_report_is_built(
+    call, tiny_file, store_uri, fragile, home
+):
+    fragile.with_name("broken").touch()
+    study = tiny_file(arms=["fragile"], plugins=["fragile.py"], seeds=1)
+    result = call("run", study, *INLINE, "--out", "out")
+    assert result.exit_code == 1
+    assert "fragile s0  FAILED RuntimeError: this network is broken" in result.output
+    assert "1 run failed; --retry-failed trains again what failed" in result.output
+    arms = json.loads((home / "out" / "results.json").read_text())["arms"]
+    assert {arm["name"]: arm["failures"] for arm in arms}["fragile"] == {"FAILED": 1}
+    assert call("run", study, *INLINE, "--no-report").exit_code == 1
+    assert "1 failed" in call("status", study).output
+    fragile.with_name("broken").unlink()
+    assert call("run", study, *INLINE, "--no-report", "--retry-failed").exit_code == 0
+
+
+def test_every_problem_of_a_file_is_told_at_once(call, tiny_file):
+    study = tiny_file(seeds=0, control="lenett", recipe={"epochs": 0, "learnig_rate": 1})
+    result = call("plan", study)
+    assert result.exit_code == 2
+    assert "study.yaml: 4 problems" in result.output
+
+
+def test_a_slip_in_the_file_and_a_vanishing_layer_are_told_together(call, tiny_file):
+    study = tiny_file(control="lenet")
+    result = call("run", study, *INLINE, "--set", "dataset.image_size=[8, 8]", "--set", "sees=3")
+    assert result.exit_code == 2
+    assert "sees: unknown key 'sees'" in result.output
+    assert "arm 'control': lenet conv2: expected an input of at least" in result.output
+
+
+def test_an_image_size_at_which_layers_vanish_names_the_arms(call, tiny_file):
+    study = tiny_file(control="lenet")
+    result = call("run", study, *INLINE, "--set", "dataset.image_size=[8, 8]")
+    assert result.exit_code == 2
+    assert "arm 'control': " in result.output
+    assert "arm 'activation=relu': " in result.output
+    assert "conv2: expected an input of at least 5x5 for its 5x5 window" in result.output
+    assert "use larger images, more padding, a smaller kernel" in result.output
+
+
+def test_a_store_that_is_down_exits_3_and_trains_nothing(call, tiny_file, home):
+    result = call("run", tiny_file(), *INLINE, "--tracking-uri", "http://127.0.0.1:9")
+    assert result.exit_code == 3
+    assert "error: tracking store http://127.0.0.1:9: " in result.output
+    assert not list(Outbox(home / ".ablations").entries())
+
+
+def test_a_folder_another_driver_works_in_exits_2(call, tiny_file, store_uri, home):
+    with driver_lock(home / ".ablations"):
+        result = call("run", tiny_file(), *INLINE)
+    assert result.exit_code == 2
+    assert "another `ablations` is working here; wait for it, or give --work-dir" in result.output
+
+
+def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
+    call, tiny_file, store_uri, home
+):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    assert call("report", "tiny", "--out", "a", "--formats", "json").exit_code == 0
+    assert call("report", study, "--out", "b", "--formats", "json,md,csv").exit_code == 0
+    documents = {"results.json", "costs.json", "provenance.json"}
+    assert {path.name for path in Path("a").iterdir()} == documents
+    assert {path.name for path in Path("b").iterdir()} > documents | {"report.md"}
+    assert Path("a/results.json").read_bytes() == Path("b/results.json").read_bytes()
+    unknown = call("report", "tiny", "--formats", "pdf")
+    assert unknown.exit_code == 2
+    assert "got ['pdf']" in unknown.output
+    near = call("report", "tinny")
+    assert near.exit_code == 2
+    assert "no study 'tinny'; did you mean 'tiny'? run it first (stored: tiny)" in near.output
+
+
+@pytest.mark.parametrize(
+    ("text", "trained"), [("0", 2), ("0..1", 4), ("0,2", 4), ("1..2,2", 4)], ids=str
+)
+def test_run_takes_seeds_as_a_range_or_a_list(call, tiny_file, store_uri, text, trained):
+    study = tiny_file(seeds=3, recipe={"epochs": 1, "batch_size": 32})
+    result = call("run", study, *INLINE, "--no-report", "--seeds", text)
+    assert result.exit_code == 0
+    assert f"{trained} to train" in result.output
+
+
+@pytest.mark.parametrize("text", ["", " ", "2..0", "a", "0..", "-1", "0,,1"])
+def test_seeds_that_are_no_seeds_are_bad_input(call, tiny_file, text):
+    result = call("run", tiny_file(), "--seeds", text or ",")
+    assert result.exit_code == 2
+    assert "must be like 0..2 or 0,3,7" in result.output
+
+
+def test_run_takes_one_arm_alone(call, tiny_file, store_uri):
+    result = call("run", tiny_file(), *INLINE, "--no-report", "--only", "activation=relu")
+    assert "2 to train" in result.output
+    wrong = call("run", tiny_file(), "--only", "activation=rel")
+    assert wrong.exit_code == 2
+    assert "did you mean 'activation=relu'?" in wrong.output
