@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ValidationError
 
 from ablations.cells import Cells
-from ablations.designs import Cell, cell_name
+from ablations.designs import CONTROL, Cell, cell_name
 from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
@@ -67,9 +67,19 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm, resolved: every level, the whole recipe, the whole data specification."""
+    """One arm, resolved: every level, the whole recipe, the whole data specification.
+
+    Attributes:
+        name: Unique in its study.
+        control: The arm it is compared with, its own name if it is that arm.
+        changes: What it has other than the control, by factor or key.
+        n_images: Training images of one epoch.
+        growth: Size by input size, where the study asks for it.
+        identity: What its runs' keys are made of, but for the seed.
+    """
 
     name: str
+    control: str
     variant: str
     levels: Mapping[str, Any]
     recipe: Recipe
@@ -77,6 +87,7 @@ class Arm:
     changes: Mapping[str, Any]
     input_shape: Shape
     n_classes: int
+    n_images: int
     n_parameters: int
     n_macs: int
     n_connections: int
@@ -93,6 +104,7 @@ class Arm:
         """The arm as it stands in `plan.json`, without its identity."""
         plain = {
             "name": self.name,
+            "control": self.control,
             "variant": self.variant,
             "comparison": self.comparison,
             "arm_key": self.arm_key,
@@ -102,6 +114,7 @@ class Arm:
             "changes": self.changes,
             "input_shape": self.input_shape,
             "n_classes": self.n_classes,
+            "n_images": self.n_images,
             "n_parameters": self.n_parameters,
             "n_macs": self.n_macs,
             "n_connections": self.n_connections,
@@ -111,10 +124,20 @@ class Arm:
 
 
 class ArmBuilder:
-    """Resolves cells and arm specifications, collecting what is wrong instead of stopping."""
+    """Resolves cells and arm specifications, collecting what is wrong instead of stopping.
 
-    def __init__(self, spec: StudySpec, data: DataFacts, networks: Networks) -> None:
+    Args:
+        spec: A study of one data set.
+        data: What is to be known of it.
+        networks: Counts networks and matches their sizes.
+        label: Tells the data set from the others of the study; every arm's name ends with it.
+    """
+
+    def __init__(
+        self, spec: StudySpec, data: DataFacts, networks: Networks, label: str = ""
+    ) -> None:
         self.spec, self.data, self.networks = spec, data, networks
+        self.place = f" on {label}" if label else ""
         self.problems: list[str] = []
         self.cells = Cells(spec, self.problems)
         self.made: dict[str, Arm] = {}
@@ -141,18 +164,21 @@ class ArmBuilder:
     def _target(arm: ArmSpec) -> str | None:
         """The arm whose size this one is given, if any."""
         is_sized = catalogue.find(arm.variant).matched_to and "hidden" not in arm.levels
-        return arm.matched_to or ("control" if is_sized else None)
+        return arm.matched_to or (CONTROL if is_sized else None)
 
     def _add(self, name: str, make: Callable[[str, Any], Arm], source: Cell | ArmSpec) -> None:
         try:
             self.made[name] = make(name, source)
         except VariantError as error:
-            self.problems += [f"arm {name!r}: {line}" for line in str(error).splitlines()]
+            self.problems += [self._of(name, line) for line in str(error).splitlines()]
         except ValidationError as error:  # keys that are right alone and clash in this cell
             told = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
-            self.problems += [f"arm {name!r}: {text}" for text in told]
+            self.problems += [self._of(name, text) for text in told]
         if name not in self.made:
             self.failed.add(name)
+
+    def _of(self, name: str, problem: str) -> str:
+        return f"arm {name + self.place!r}: {problem}"
 
     def _from_cell(self, name: str, cell: Cell) -> Arm:
         parts: dict[str, dict[str, Any]] = {"levels": {}, "recipe": {}, "dataset": {}}
@@ -215,15 +241,19 @@ class ArmBuilder:
         whole_dataset = self._dataset(dataset)
         misfits = list(self.data.check(whole_dataset))
         if not dataset:  # the study's own data: said once, not for every arm
-            self.problems += [text for text in misfits if text not in self.problems]
+            whose = f"data set{self.place.removeprefix(' on')}: " if self.place else ""
+            told = [whose + text for text in misfits]
+            self.problems += [text for text in told if text not in self.problems]
         else:
-            self.problems += [f"arm {name!r}: {t}" for t in misfits if t not in self.problems]
+            self.problems += [self._of(name, t) for t in misfits if t not in self.problems]
         shape = self._input_shape(dataset)
         counts = self._count(variant, levels, shape)
         self.counts[name] = counts
         found = catalogue.find(variant)
+        n_images = whole_dataset.subset or self.data.n_train
         return Arm(
-            name=name,
+            name=name + self.place,
+            control=CONTROL + self.place,
             variant=variant,
             levels=dict(levels),
             recipe=whole_recipe,
@@ -231,6 +261,7 @@ class ArmBuilder:
             changes=dict(changes),
             input_shape=shape,
             n_classes=self.data.n_classes,
+            n_images=n_images - whole_dataset.validation,
             n_parameters=counts.n_parameters,
             n_macs=counts.n_macs,
             n_connections=counts.n_connections,

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
+CONTROL = "control"
+"""The name of the empty cell."""
+
 Cell = dict[str, Any]
 Factors = Mapping[str, Sequence[Any]]
 Rule = Mapping[str, Any]
@@ -141,7 +144,7 @@ def _distinct(cells: Sequence[Cell], control: Mapping[str, Any]) -> list[Cell]:
 
 def cell_name(cell: Cell) -> str:
     """`activation=relu,channels=12x32`; the empty cell is `control`."""
-    return ",".join(f"{name}={level_text(level)}" for name, level in cell.items()) or "control"
+    return ",".join(f"{name}={level_text(level)}" for name, level in cell.items()) or CONTROL
 
 
 def level_text(level: object) -> str:

@@ -88,13 +88,12 @@ class Comparison:
 
 def compare(plan: Plan) -> Comparison:
     """Hold every arm of a plan beside its control."""
-    control = plan.arm(plan.control)
     first_runs = {run.arm: run for run in reversed(plan.runs)}
     networks = {arm.name: _network(arm, first_runs[arm.name]) for arm in plan.arms}
     found = {
-        arm.name: _difference(control, arm, networks[control.name], networks[arm.name])
+        arm.name: _difference(plan.arm(arm.control), arm, networks[arm.control], networks[arm.name])
         for arm in plan.arms
-        if arm is not control
+        if arm.name != arm.control
     }
     warnings = [*_same_networks(plan, networks)]
     for name, difference in found.items():
@@ -184,7 +183,7 @@ def _same_networks(plan: Plan, networks: Mapping[str, _Network]) -> Iterator[str
         scores = networks[arm.name].scores
         key = (scores, arm.recipe, arm.dataset)
         held = arm.name if scores is None else first.setdefault(key, arm.name)
-        if held == plan.control != arm.name:
+        if held == arm.control != arm.name:
             yield (
                 f"arm {arm.name!r} changes nothing: it gives the control's scores before training, "
                 "with the same recipe and data; drop it, or mend the level it sets"
@@ -197,11 +196,10 @@ def _same_networks(plan: Plan, networks: Mapping[str, _Network]) -> Iterator[str
 
 
 def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> Iterator[str]:
-    listed = {arm.name: arm for arm in plan.spec.arms}
-    settings = list(difference.settings)
-    if name in listed:
-        arm = listed[name]
-        is_matched = bool(arm.matched_to or catalogue.find(arm.variant).matched_to)
+    arm, settings = plan.arm(name), list(difference.settings)
+    listed = plan.listed(arm)
+    if listed is not None:
+        is_matched = bool(listed.matched_to or catalogue.find(listed.variant).matched_to)
         if is_matched and "hidden" in settings:
             settings.remove("hidden")  # which keeps the size, as asked
         if len(settings) > 1:
@@ -219,14 +217,14 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
                 "override: its contrast speaks of both"
             )
     growth = sum(difference.follows.values())
-    share = growth / plan.arm(plan.control).n_parameters
+    share = growth / plan.arm(arm.control).n_parameters
     if len(settings) == 1 and abs(share) > KNOCK_ON:
         keeps = "an arm with matched_to: control keeps the size"
         yield (
             f"arm {name!r} changes more than {settings[0]}: {_listing(difference.follows)} only "
             f"{'follow' if len(difference.follows) > 1 else 'follows'}, by {growth:+,} parameters "
             f"({share:+.0%} of the control's); "
-            + (keeps if "hidden" in plan.arm(name).levels else "its size changes with it")
+            + (keeps if "hidden" in arm.levels else "its size changes with it")
         )
 
 

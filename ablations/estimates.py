@@ -21,7 +21,6 @@ def estimated_seconds(
     states: Mapping[str, str],
     stored: Sequence[StoredRun],
     env_key: Callable[[RunSpec], str],
-    n_images: Callable[[RunSpec], int],
     n_workers: int,
 ) -> float | None:
     """Seconds until the runs that `run` would train now are trained.
@@ -35,7 +34,6 @@ def estimated_seconds(
         states: State of every planned run by key.
         stored: What the store holds, of any study.
         env_key: The environment a run would be trained in here.
-        n_images: Images of one of its epochs.
         n_workers: How many are trained at a time.
 
     Returns:
@@ -50,7 +48,8 @@ def estimated_seconds(
         return None
     seconds = _of_arms(plan, known)
     costs = [
-        seconds.get(run.arm) or _at_the_nearest_pace(run, n_images(run), known) for run in waiting
+        seconds.get(run.arm) or _at_the_nearest_pace(run, plan.arm(run.arm).n_images, known)
+        for run in waiting
     ]
     return max(sum(costs) / n_workers, *costs)
 

@@ -17,7 +17,7 @@ def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "digest": plan["digest"],
         "endpoint": plan["endpoint"],
-        "control": _keys(plan)[plan["control"]],
+        "controls": _controls(plan),
         "seeds": plan["seeds"],
         "arms": _keys(plan),
         "shown": {},
@@ -75,7 +75,8 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
-    if first["control"] != now["control"]:
+    controls = first["controls"] if "controls" in first else [first["control"]]
+    if not set(controls) <= set(now["controls"]):
         texts.append("the control was another arm when verdicts were first shown")
     dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
     added = sorted(set(now["seeds"]) - set(first["seeds"]))
@@ -84,6 +85,13 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
     if added:
         texts.append(f"seeds {added} were added after verdicts were shown")
     return texts
+
+
+def _controls(plan: Mapping[str, Any]) -> list[str]:
+    """The key of each control: one a data set."""
+    keys = _keys(plan)
+    named = [arm.get("control", plan["control"]) for arm in plan["arms"]]
+    return [keys[name] for name in dict.fromkeys(named)]
 
 
 def _keys(plan: Mapping[str, Any]) -> dict[str, str]:

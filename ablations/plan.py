@@ -7,18 +7,24 @@ command line; everything later (training, tracking, reports) speaks of the runs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms
+from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.record import KEY_SCHEMA, RunState, StoredRun, digest
-from ablations.spec import DataSpec, Recipe, StudySpec, canonical
+from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training: all a worker needs, and the key that names it."""
+    """One training: all a worker needs, and the key that names it.
+
+    Attributes:
+        position: Its place, from 0, in the order in which the study's runs are started.
+    """
 
     run_key: str
     arm: str
@@ -34,6 +40,7 @@ class RunSpec:
     curves: str
     n_parameters: int
     n_macs: int
+    position: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the record and the plan."""
@@ -47,25 +54,29 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study, worked out. `runs` is seed-major, the dearest arms first within a seed."""
+    """A study, worked out. `runs` is seed-major, the longest runs first within a seed."""
 
     spec: StudySpec
     arms: tuple[Arm, ...]
     runs: tuple[RunSpec, ...]
-    control: str = field(default="control")
+
+    @property
+    def control(self) -> str:
+        """The control on the study's first data set."""
+        return self.arms[0].control
 
     @property
     def contrasts(self) -> list[dict[str, str]]:
-        """Every arm minus the control: the primary family."""
+        """Every arm minus the control on its data set: the primary family."""
         return [
             {
-                "name": f"{arm.name} - {self.control}",
+                "name": f"{arm.name}{CONTRAST_SIGN}{arm.control}",
                 "arm": arm.name,
-                "control": self.control,
+                "control": arm.control,
                 "comparison": arm.comparison,
             }
             for arm in self.arms
-            if arm.name != self.control
+            if arm.name != arm.control
         ]
 
     @property
@@ -75,21 +86,34 @@ class Plan:
 
     @property
     def matrix(self) -> list[dict[str, Any]]:
-        """The design's cells in its order, the control first: each arm's level of every factor."""
-        listed = {arm.name for arm in self.spec.arms}
-        cells = [arm for arm in self.arms if arm.name not in listed]
-        own = {factor: _level(self.arm(self.control), factor) for factor in self.spec.factors}
+        """The design's cells in its order, the control first: each arm's level of every factor.
+
+        A study of several data sets has the cells on the first of them, then on the second, ...
+        """
         return [
             {
                 "arm": arm.name,
-                "levels": {key: canonical(arm.changes.get(key, own[key])) for key in own},
+                "levels": {
+                    key: canonical(arm.changes.get(key, _level(self.arm(arm.control), key)))
+                    for key in self.spec.factors
+                },
             }
-            for arm in cells
+            for arm in self.arms
+            if self.listed(arm) is None
         ]
+
+    def listed(self, arm: Arm) -> ArmSpec | None:
+        """What the study says of an arm that it lists itself; None for those of its design."""
+        place = arm.control.removeprefix(CONTROL)
+        return next((one for one in self.spec.arms if one.name + place == arm.name), None)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
-        return next(arm for arm in self.arms if arm.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Arm]:
+        return {arm.name: arm for arm in self.arms}
 
     def _content(self) -> dict[str, Any]:
         spec = self.spec
@@ -104,7 +128,7 @@ class Plan:
             **self._rules(),
             "seeds": list(spec.seeds),
             "root_seed": spec.root_seed,
-            "curves": spec.curve_split,
+            "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
             "probes": list(spec.probes),
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],
@@ -138,31 +162,43 @@ def _level(arm: Arm, factor: str) -> Any:
     return getattr(arm.recipe if group == "recipe" else arm.dataset, key)
 
 
-def make_plan(spec: StudySpec, data: DataFacts, networks: Networks, *, where: str = "") -> Plan:
+def make_plan(
+    spec: StudySpec, data: Mapping[str, DataFacts], networks: Networks, *, where: str = ""
+) -> Plan:
     """Work a study out into arms and runs.
 
     Args:
         spec: The study.
-        data: What is to be known of its data.
+        data: What is to be known of its data sets, by name.
         networks: Counts networks and matches their sizes.
         where: What the problems of the study are told under; by default its name.
 
     Raises:
         SpecError: Every arm that cannot be built, fed or told from another.
     """
-    builder = ArmBuilder(spec, data, networks)
-    arms = builder.all_arms()
-    problems = builder.problems + same_arms(arms)
+    alone = spec.each_dataset()
+    builders = [
+        ArmBuilder(one, data[one.dataset.name], networks, label if len(alone) > 1 else "")
+        for label, one in alone.items()
+    ]
+    arms = [(arm, builder.spec) for builder in builders for arm in builder.all_arms()]
+    problems = list(dict.fromkeys(text for builder in builders for text in builder.problems))
+    problems += same_arms([arm for arm, _ in arms])
     if problems:
         raise SpecError(where or f"study {spec.study!r}", problems)
-    return Plan(spec, tuple(arms), tuple(_runs(spec, arms)))
+    return Plan(spec, tuple(arm for arm, _ in arms), tuple(_runs(spec.seeds, arms)))
 
 
-def _runs(spec: StudySpec, arms: Sequence[Arm]) -> Iterable[RunSpec]:
-    dearest_first = sorted(arms, key=lambda arm: -arm.n_macs * arm.recipe.epochs)
-    for seed in spec.seeds:
-        for arm in dearest_first:
-            yield _run(spec, arm, seed)
+def _runs(seeds: Sequence[int], arms: Sequence[tuple[Arm, StudySpec]]) -> Iterable[RunSpec]:
+    longest_first = sorted(arms, key=lambda pair: -_length(pair[0]))
+    ordered = ((spec, arm, seed) for seed in seeds for arm, spec in longest_first)
+    for position, (spec, arm, seed) in enumerate(ordered):
+        yield replace(_run(spec, arm, seed), position=position)
+
+
+def _length(arm: Arm) -> int:
+    """Multiply-accumulates of one training, forward only."""
+    return arm.n_macs * arm.n_images * arm.recipe.epochs
 
 
 def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:

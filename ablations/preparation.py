@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ablations import data, devices
-from ablations.arms import Arm, DataFacts
+from ablations.arms import DataFacts
 from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
@@ -88,8 +88,12 @@ class Prepared:
         self.spec, self.options = spec, options
         self._env_keys: dict[str, str] = {}
         self.device = devices.choose(options.device)
-        self.raw = data.load(spec.dataset.name, data_dir=options.data_dir, download=download)
-        self.plan = make_plan(spec, self._facts(), measure, where=self._where)
+        self.raw = {
+            one.name: data.load(one.name, data_dir=options.data_dir, download=download)
+            for one in spec.datasets
+        }
+        facts = {name: _facts(raw) for name, raw in self.raw.items()}
+        self.plan = make_plan(spec, facts, measure, where=self._where)
         problems = [*self._precision_problems(), *self._batch_problems()]
         if problems:
             raise SpecError(self._where, problems)
@@ -98,18 +102,6 @@ class Prepared:
     @property
     def _where(self) -> str:
         return str(self.options.study_file or f"study {self.spec.study!r}")
-
-    def _facts(self) -> DataFacts:
-        def check(dataset: DataSpec) -> Sequence[str]:
-            return data.check_spec(dataset, self.raw)
-
-        return DataFacts(
-            self.raw.digest,
-            len(self.raw.train_labels),
-            self.raw.input_shape,
-            self.raw.n_classes,
-            check,
-        )
 
     def _check_choice(self) -> None:
         arms, seeds = [arm.name for arm in self.plan.arms], self.spec.seeds
@@ -143,7 +135,7 @@ class Prepared:
         """Hidden units have no variance over one image, so batch norm cannot train on it."""
         for arm in self.plan.arms:
             is_normed = arm.levels.get("norm") == "batch" and arm.levels.get("hidden")
-            n_images = self._n_images(arm)
+            n_images = arm.n_images
             if is_normed and n_images % arm.recipe.batch_size == 1 % arm.recipe.batch_size:
                 yield (
                     f"arm {arm.name!r}: norm 'batch' needs two images a batch, and "
@@ -174,14 +166,8 @@ class Prepared:
             self.states(stored),
             stored,
             self.env_key,
-            self._n_images,
             self.options.n_workers if self.device.type == "cpu" else 1,
         )
-
-    def _n_images(self, run: RunSpec | Arm) -> int:
-        """Images of one epoch."""
-        whole = run.dataset.subset or len(self.raw.train_labels)
-        return whole - run.dataset.validation
 
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""
@@ -189,7 +175,7 @@ class Prepared:
         for job in jobs:
             key = data_key(job.run.dataset)
             if key not in datasets:
-                datasets[key] = data.prepare(self.raw, job.run.dataset)
+                datasets[key] = data.prepare(self.raw[job.run.dataset.name], job.run.dataset)
                 for tensor in datasets[key].tensors:
                     tensor.share_memory_()  # type: ignore[no-untyped-call]
         file = self.options.study_file
@@ -204,6 +190,13 @@ class Prepared:
     def checkpoint(self, run: RunSpec) -> Checkpoint:
         """Where `run` leaves its state at the end of epochs."""
         return self._checkpoints.of(run.run_key, self.env_key(run))
+
+
+def _facts(raw: data.Dataset) -> DataFacts:
+    def check(dataset: DataSpec) -> Sequence[str]:
+        return data.check_spec(dataset, raw)
+
+    return DataFacts(raw.digest, len(raw.train_labels), raw.input_shape, raw.n_classes, check)
 
 
 def misfits(spec: StudySpec, options: RunOptions) -> tuple[str, ...]:

@@ -14,11 +14,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
+
+from ablations.designs import level_text
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
@@ -30,6 +34,8 @@ Design = Literal["one-factor", "grid", "pairs", "zip", "leave-one-out", "add-one
 Probe = Literal["shift", "image_size"]
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
+CONTRAST_SIGN = " - "
+"""Stands between the two arms of a contrast, so no arm's name may hold it."""
 MOST_SEEDS = 10_000
 SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
 
@@ -128,8 +134,10 @@ class ArmSpec(ControlSpec):
     @field_validator("name")
     @classmethod
     def _no_contrast_sign(cls, name: str) -> str:
-        if " - " in name:
-            raise ValueError("must not contain ' - ', which separates the arms of a contrast")
+        if CONTRAST_SIGN in name:
+            raise ValueError(
+                f"must not contain {CONTRAST_SIGN!r}, which separates the arms of a contrast"
+            )
         return name
 
 
@@ -143,6 +151,10 @@ class OverrideSpec(_Frozen):
 
 def _under(key: str) -> BeforeValidator:
     return BeforeValidator(lambda raw: {key: raw} if isinstance(raw, str) else raw)
+
+
+def _as_list(raw: Any) -> Any:
+    return list(raw) if isinstance(raw, list | tuple) else [raw]
 
 
 def _arm(raw: Any) -> Any:
@@ -167,9 +179,15 @@ Seeds = Annotated[
 class StudySpec(_Frozen):
     """One question about an architecture, and everything needed to answer it."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     study: Name
     question: str = Field("", max_length=2000)
-    dataset: Annotated[DataSpec, _under("name")]
+    datasets: Annotated[
+        tuple[Annotated[DataSpec, _under("name")], ...],
+        BeforeValidator(_as_list),
+        Field(alias="dataset", min_length=1),
+    ]
     control: Annotated[ControlSpec, _under("variant")]
     design: Design = "one-factor"
     factors: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
@@ -186,6 +204,14 @@ class StudySpec(_Frozen):
     plugins: tuple[str, ...] = ()
     root_seed: int = Field(0, ge=0)
 
+    @field_validator("datasets")
+    @classmethod
+    def _distinct_datasets(cls, datasets: tuple[DataSpec, ...]) -> tuple[DataSpec, ...]:
+        for number, one in enumerate(datasets):
+            if one in datasets[:number]:
+                raise ValueError(f"names {one.name!r} twice; drop one, or give them other keys")
+        return datasets
+
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -195,18 +221,47 @@ class StudySpec(_Frozen):
             raise ValueError(f"names a seed twice: {sorted(seeds)}")
         return seeds
 
+    @field_serializer("datasets", mode="wrap")
+    def _one_stands_alone(self, value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+        """As the file has it: one data set as a mapping, several as a list."""
+        several = handler(value)
+        return several if len(several) > 1 else several[0]
+
+    @property
+    def dataset(self) -> DataSpec:
+        """The data set of a study of one; see `each_dataset`."""
+        (only,) = self.datasets
+        return only
+
+    def each_dataset(self) -> dict[str, StudySpec]:
+        """The same study on each of its data sets alone, by what tells that one from the others.
+
+        A label is the data set's name; where two entries share it, the rest of what they say
+        follows: `digits,subset=500`.
+        """
+        names = [one.name for one in self.datasets]
+        labels = [one.name if names.count(one.name) == 1 else _entry(one) for one in self.datasets]
+        alone = [self.model_copy(update={"datasets": (one,)}) for one in self.datasets]
+        return dict(zip(labels, alone, strict=True))
+
     @property
     def curve_split(self) -> Curves:
         """The split whose curve is recorded every epoch."""
         return self.curves or ("validation" if self.dataset.validation else "train")
 
     def metrics(self) -> tuple[str, ...]:
-        """Every metric a run of this study will have, so that an endpoint can be checked."""
-        splits = ["train", "test"] + (["validation"] if self.dataset.validation else [])
+        """Every metric that all runs of this study will have, so that endpoints can be checked."""
+        is_split = all(one.validation for one in self.datasets)
+        splits = ["train", "test"] + (["validation"] if is_split else [])
         names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
         if "shift" in self.probes:
             names += [f"probe/shift/{metric}" for metric in SHIFT_METRICS]
         return tuple(sorted(names))
+
+
+def _entry(data: DataSpec) -> str:
+    own = data.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+    return ",".join([data.name, *(f"{key}={level_text(value)}" for key, value in own.items())])
 
 
 Part = TypeVar("Part", bound=_Frozen)

@@ -157,12 +157,21 @@ def _validated(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[str]]:
     try:
         return StudySpec.model_validate(raw), []
     except ValidationError as error:
-        problems = [sentence(dict(item)) for item in error.errors()]
-        rest = _without(raw, [item["loc"] for item in error.errors()])
+        places = [_as_written(item["loc"], raw) for item in error.errors()]
+        found = zip(error.errors(), places, strict=True)
+        problems = [sentence({**item, "loc": place}) for item, place in found]
+        rest = _without(raw, places)
     try:
         return StudySpec.model_validate(_with_stand_ins(rest)), problems
     except ValidationError:
         return None, problems
+
+
+def _as_written(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """The path of a key in the file: one data set need not be written as a list."""
+    if place[:1] == ("dataset",) and not isinstance(raw["dataset"], list | tuple):
+        return (place[0], *place[2:])
+    return place
 
 
 def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ablations.errors import nearest
 from ablations.spec import (
+    CONTRAST_SIGN,
     DATASET_PREFIXES,
     DATASETS,
     ControlSpec,
@@ -81,9 +82,10 @@ def sentence(error: dict[str, Any]) -> str:
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = StudySpec
     for part in location[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return sorted(model.model_fields)
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        if isinstance(part, str) and part in fields:
+            model = _model_in(fields[part].annotation) or model
+    return sorted(field.alias or name for name, field in model.model_fields.items())
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -98,6 +100,12 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def meaning(spec: StudySpec) -> list[str]:
     """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
+    problems = [p for alone in spec.each_dataset().values() for p in _arm_problems(alone)]
+    return [*dict.fromkeys(problems), *_study_problems(spec)]
+
+
+def _arm_problems(spec: StudySpec) -> list[str]:
+    """What is wrong with the arms of a study of one data set, and with the rules over them."""
     problems = _variant_problems("control", spec.control)
     for number, arm in enumerate(spec.arms):
         problems += _variant_problems(f"arms.{number}", arm)
@@ -106,9 +114,7 @@ def meaning(spec: StudySpec) -> list[str]:
     problems += [
         p for key, values in spec.factors.items() for p in _factor_problems(spec, key, values)
     ]
-    problems += _rule_problems(spec)
-    problems += _study_problems(spec)
-    return problems
+    return problems + _rule_problems(spec)
 
 
 def _rule_problems(spec: StudySpec) -> list[str]:
@@ -155,14 +161,14 @@ def _no_factor(spec: StudySpec, where: str, name: str) -> str:
 
 
 def _study_problems(spec: StudySpec) -> list[str]:
-    problems = _dataset_problems(spec.dataset.name)
+    problems = _dataset_problems(spec)
     metric, known = spec.endpoint.metric, spec.metrics()
     if metric not in known:
         problems.append(
             f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
             f"(known here: {', '.join(known)})"
         )
-    if spec.curves == "validation" and not spec.dataset.validation:
+    if spec.curves == "validation" and not all(one.validation for one in spec.datasets):
         problems.append(
             "curves: 'validation' needs a split; set dataset.validation to a number of images"
         )
@@ -191,11 +197,20 @@ def _study_problems(spec: StudySpec) -> list[str]:
     return problems
 
 
-def _dataset_problems(name: str) -> list[str]:
-    if name in DATASETS or name.startswith(DATASET_PREFIXES):
-        return []
+def _dataset_problems(spec: StudySpec) -> list[str]:
+    problems = []
     known = ", ".join((*DATASETS, *(f"{prefix}PATH" for prefix in DATASET_PREFIXES)))
-    return [f"dataset.name: unknown data set {name!r}; {nearest(name, DATASETS)}(known: {known})"]
+    for number, name in enumerate(one.name for one in spec.datasets):
+        where = f"dataset.{number}.name" if len(spec.datasets) > 1 else "dataset.name"
+        if name not in DATASETS and not name.startswith(DATASET_PREFIXES):
+            hint = nearest(name, DATASETS)
+            problems.append(f"{where}: unknown data set {name!r}; {hint}(known: {known})")
+        if len(spec.datasets) > 1 and CONTRAST_SIGN in name:
+            problems.append(
+                f"{where}: must not contain {CONTRAST_SIGN!r} beside other data sets, since their "
+                f"names are part of the arms', got {name!r}; rename the folder or file"
+            )
+    return problems
 
 
 def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
@@ -235,7 +250,7 @@ def _factor_problems(spec: StudySpec, key: str, values: Sequence[Any]) -> list[s
         return [f"{path}: must be a level, recipe.KEY or dataset.KEY, got {key!r}"]
     base = spec.recipe if group == "recipe" else spec.dataset
     if inner == "name":
-        return [f"{path}: the data set itself is not a factor yet; write a study for each"]
+        return [f"{path}: the data set is no factor; give the key dataset a list of them"]
     if inner not in type(base).model_fields:
         known = sorted(type(base).model_fields)
         return [

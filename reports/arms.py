@@ -35,6 +35,7 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
     summary = describe(values.values(), level=1 - endpoint.alpha)
     return ArmResult(
         name=name,
+        control=plan.control_of(name),
         comparison=comparison,
         dataset=facts.dataset,
         variant=facts.variant,

@@ -136,6 +136,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             n_macs=arm["n_macs"],
             n_connections=arm["n_connections"],
             growth=tuple(arm["growth"]),
+            control=arm.get("control", plan_json["control"]),
         )
         for arm in plan_json["arms"]
     )

@@ -110,6 +110,8 @@ class ArmFacts:
         dataset: At least `name`; `n_classes` gives chance level.
         changes: Levels that differ from the control's.
         growth: Size by input size: `{input: [c, h, w], n_parameters, n_macs}` each.
+        control: The arm it is compared with, its own name if it is that arm; by default the
+            plan's control.
     """
 
     name: str
@@ -122,6 +124,7 @@ class ArmFacts:
     n_macs: int | None = None
     n_connections: int | None = None
     growth: tuple[Mapping[str, Any], ...] = ()
+    control: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class AnalysisPlan:
     """All that `analyse` needs besides the runs.
 
     Attributes:
-        control: Name of the arm that the others are compared with.
+        control: Name of the arm that the others are compared with, if their facts name no other.
         factors: Levels of every factor; a factor is also a column of the run table.
         contrasts: Planned comparisons; their number sets the width of simultaneous intervals.
         seeds: Planned for every arm; empty means whatever the table holds.
@@ -173,6 +176,10 @@ class AnalysisPlan:
     def facts(self, arm: str) -> ArmFacts:
         """What is known of `arm`; an arm that the plan does not describe has a name only."""
         return next((facts for facts in self.arms if facts.name == arm), ArmFacts(arm))
+
+    def control_of(self, arm: str) -> str:
+        """The arm that `arm` is compared with; its own name if it is that arm."""
+        return self.facts(arm).control or self.control
 
     def chance(self, arm: str, metric: str) -> float | None:
         """Value of `metric` for an arm that learnt nothing, where that is known."""
@@ -249,6 +256,7 @@ class AnalysisPlan:
         if not known:
             return
         named = [("control", self.control)]
+        named += [(f"control of {f.name!r}", f.control) for f in self.arms if f.control]
         named += [
             (f"contrast {c.name!r}", side) for c in self.contrasts for side in (c.arm, c.control)
         ]

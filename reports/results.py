@@ -27,9 +27,13 @@ class Message:
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm at one recipe; values are raw, intervals at 1 - alpha."""
+    """One arm at one recipe; values are raw, intervals at 1 - alpha.
+
+    `control` is the arm it is compared with, on the same data set; its own name if it is that arm.
+    """
 
     name: str
+    control: str
     comparison: str
     dataset: Mapping[str, Any]
     variant: str

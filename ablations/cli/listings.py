@@ -68,8 +68,9 @@ def show_plan(
     spec = plan.spec
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
-        f"{spec.dataset.name}, design {spec.design}: {len(plan.arms)} arms x {len(spec.seeds)} "
-        f"seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
+        f"{', '.join(spec.each_dataset())}, design {spec.design}: {len(plan.arms)} arms x "
+        f"{len(spec.seeds)} seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin "
+        f"{spec.endpoint.margin}",
         highlight=False,
     )
     if spec.factors:
@@ -113,13 +114,15 @@ def _matrix(plan: Plan) -> Table:
     table = _arm_table()
     for factor in plan.spec.factors:
         table.add_column(escape(factor.rpartition(".")[2]), overflow="fold")
-    control, *others = plan.matrix
-    own = control["levels"]
-    table.add_row(escape(control["arm"]), *(escape(level_text(level)) for level in own.values()))
-    for row in others:
-        levels = row["levels"].items()
-        cells = [level_text(level) if level != own[name] else "." for name, level in levels]
-        table.add_row(escape(row["arm"]), *map(escape, cells))
+    levels_of = {row["arm"]: row["levels"] for row in plan.matrix}
+    for name, levels in levels_of.items():
+        control = plan.arm(name).control
+        own = {} if name == control else levels_of[control]
+        cells = [
+            "." if factor in own and level == own[factor] else level_text(level)
+            for factor, level in levels.items()
+        ]
+        table.add_row(escape(name), *map(escape, cells))
     return table
 
 
@@ -129,7 +132,7 @@ def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
     if difference is None:
         return f"({arm.variant})"
     settings = {name: pair[1] for name, pair in difference.settings.items()}
-    listed = arm.name in {one.name for one in plan.spec.arms}
+    listed = plan.listed(arm) is not None
     told = [
         f"{name}={level_text(value)}"
         for name, value in settings.items()

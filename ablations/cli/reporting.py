@@ -123,7 +123,9 @@ def _say(
 def _contrast_table(results: Mapping[str, Any]) -> Table:
     metric = results["endpoint"]["metric"]
     factor, unit = (100, "points") if is_fraction(metric) else (1, "")
-    table = Table("verdict", f"{metric}, minus {results['contrasts'][0]['control']}", box=None)
+    controls = {item["control"] for item in results["contrasts"]}
+    minus = controls.pop() if len(controls) == 1 else "its control"
+    table = Table("verdict", f"{metric}, minus {escape(minus)}", box=None)
     for name in (f"difference {unit}".strip(), "simultaneous interval", "pairs"):
         table.add_column(name, justify="right", no_wrap=True)
     for item in results["contrasts"]:

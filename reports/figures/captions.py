@@ -64,7 +64,7 @@ def _differences(results: Document) -> str:
     shown = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     return (
         f"Differences: mean over {shown} pairs with the simultaneous interval"
-        f" ({'; '.join(methods)}), wide enough that all {len(contrasts)} intervals hold together"
+        f" ({'; '.join(methods)}), wide enough that all intervals of the study hold together"
         f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin. An"
         f" arrowhead: the interval goes on."
     )

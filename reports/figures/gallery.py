@@ -6,7 +6,7 @@ Called by `reports.render`. A figure is there only if the documents hold what it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
@@ -42,9 +42,20 @@ class Picture:
 def pictures(results: Document) -> dict[str, Picture]:
     """Every figure the results hold numbers for, by name, in reading order.
 
-    Names: estimation, curves-MEASURE, capacity, shift, growth. The same documents give the same
-    bytes.
+    Names: estimation, curves-MEASURE, capacity, shift, growth; those on the second data set of a
+    study end with -2, and so on. The same documents give the same bytes.
     """
+    drawn: dict[str, Picture] = {}
+    documents = tables.by_control(results)
+    for number, (control, document) in enumerate(documents.items(), start=1):
+        for picture in _of_one_control(document):
+            name = picture.name if number == 1 else f"{picture.name}-{number}"
+            title = picture.title if len(documents) == 1 else f"{picture.title}, beside {control}"
+            drawn[name] = replace(picture, name=name, title=title)
+    return drawn
+
+
+def _of_one_control(results: Document) -> list[Picture]:
     drawn = [_estimation(results)] if results["arms"] else []
     drawn += [_curves(results, measure) for measure in tables.curve_measures(results)]
     if not tables.capacity_table(results).empty:
@@ -53,7 +64,7 @@ def pictures(results: Document) -> dict[str, Picture]:
         drawn.append(_shift(results))
     if not tables.growth_table(results).empty:
         drawn.append(_growth(results))
-    return {picture.name: picture for picture in drawn}
+    return drawn
 
 
 def _estimation(results: Document) -> Picture:

@@ -39,6 +39,29 @@ def main_control(results: Document) -> str | None:
     return contrasts[0]["control"] if contrasts else None
 
 
+def by_control(results: Document) -> dict[str, Document]:
+    """The results on each data set alone, by the arm that the others are compared with there."""
+    controls = list(dict.fromkeys(arm["control"] for arm in results["arms"]))
+    if len(controls) == 1:
+        return {controls[0]: results}
+    return {control: _of_control(results, control) for control in controls}
+
+
+def _of_control(results: Document, control: str) -> Document:
+    arms = [arm for arm in results["arms"] if arm["control"] == control]
+    names = {arm["name"] for arm in arms}
+    probes = results["probes"] or {}
+    return {
+        **results,
+        "arms": arms,
+        "contrasts": [one for one in results["contrasts"] if one["arm"] in names],
+        "curves": [one for one in results["curves"] if one["arm"] in names],
+        "probes": {
+            probe: [one for one in found if one["arm"] in names] for probe, found in probes.items()
+        },
+    }
+
+
 def arm_label(arm: str, comparison: str) -> str:
     """An arm's name; the one tuned for itself says so.
 

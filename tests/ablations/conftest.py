@@ -59,7 +59,12 @@ def plan(digits: Dataset) -> Callable[..., Plan]:
     facts = DataFacts(
         digits.digest, len(digits.train_labels), digits.input_shape, digits.n_classes, check
     )
-    return lambda **changes: make_plan(parse_study(small_study(**changes)), facts, measure)
+
+    def make(**changes: Any) -> Plan:
+        spec = parse_study(small_study(**changes))
+        return make_plan(spec, {one.name: facts for one in spec.datasets}, measure)
+
+    return make
 
 
 @pytest.fixture(scope="session")

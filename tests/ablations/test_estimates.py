@@ -15,9 +15,7 @@ def estimate(plan):
 
     def seconds(stored, *, states=None, n_workers=1, env="here"):
         known = {run.run_key: "new" for run in made.runs} | (states or {})
-        return estimated_seconds(
-            made, known, stored, lambda _: env, lambda _: 100, n_workers=n_workers
-        )
+        return estimated_seconds(made, known, stored, lambda _: env, n_workers=n_workers)
 
     seconds.runs = made.runs
     return seconds

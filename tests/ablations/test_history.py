@@ -27,7 +27,7 @@ def test_first_plan_starts_the_history_with_nothing_shown(plain):
     assert entry["digest"] == first["digest"]
     assert entry["seeds"] == [0, 1]
     assert entry["arms"] == {arm["name"]: arm["arm_key"] for arm in first["arms"]}
-    assert entry["control"] == entry["arms"]["control"]
+    assert entry["controls"] == [entry["arms"]["control"]]
     assert entry["shown"] == {}
 
 
@@ -42,6 +42,27 @@ def test_the_same_plan_again_adds_nothing_and_another_is_put_last(plain):
 def test_going_back_to_an_earlier_plan_is_an_entry_of_its_own(plain):
     history = extended(extended(extended([], plain()), plain(seeds=3)), plain())
     assert [entry["seeds"] for entry in history] == [[0, 1], [0, 1, 2], [0, 1]]
+
+
+def test_a_data_set_more_leaves_the_controls_of_the_others_as_they_were(plain):
+    one = {"name": "digits", "subset": 100}
+    more = plain(dataset=[{"name": "digits", "subset": 200}, one])
+    history = with_shown(extended([], plain()), plain(), {RELU: [0, 1]})
+    history = extended(history, more)
+    assert len(history[-1]["controls"]) == 2
+    assert deviations(history, more) == []
+    assert shown_seeds(history, more) == {
+        "activation=relu on digits,subset=100 - control on digits,subset=100": [0, 1]
+    }
+
+
+def test_history_written_before_there_were_several_data_sets_is_read(plain):
+    first = plain()
+    history = with_shown(extended([], first), first, {RELU: [0, 1]})
+    history[0]["control"] = history[0].pop("controls")[0]
+    assert deviations(extended(history, first), first) == []
+    other = plain(control={"variant": "lenet-avg", "levels": {"kernel_size": 3, "padding": 1}})
+    assert "the control was another arm" in deviations(extended(history, other), other)[0]
 
 
 def test_history_is_never_changed_in_place(plain):

@@ -115,7 +115,9 @@ def test_names_probes_order_and_defaults_stay_out_of_the_run_key(run_key, change
 def test_content_of_the_data_enters_the_run_key_and_its_name_does_not(raw_study):
     def key(digest, name):
         facts = DataFacts(digest, 1438, (1, 8, 8), 10, lambda _: [])
-        return make_plan(parse_study(raw_study(dataset=name)), facts, measure).runs[0].run_key
+        return (
+            make_plan(parse_study(raw_study(dataset=name)), {name: facts}, measure).runs[0].run_key
+        )
 
     assert key("aa", "digits") == key("aa", "npz:digits.npz") != key("bb", "digits")
 

@@ -200,7 +200,7 @@ def test_bad_control_is_told_level_by_level(told):
         ),
         (
             {"dataset.name": ["mnist"]},
-            ".dataset.name: the data set itself is not a factor yet; write a study for each",
+            ".dataset.name: the data set is no factor; give the key dataset a list of them",
         ),
         (
             {"data.subset": [1]},

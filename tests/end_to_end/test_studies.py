@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from ablations.cli.commands import app
+from ablations.tracking.store import MlflowStore
 
 pytestmark = pytest.mark.end_to_end
 REPOSITORY = Path(__file__).parents[2]
@@ -72,6 +75,29 @@ def test_seeds_added_before_any_verdict_was_shown_change_nothing_in_how_it_is_re
     _run(study, "--set", "seeds=4", "--out", "four")
     (contrast,) = _results("four")["contrasts"]
     assert "extended_after_results" not in contrast["flags"]
+
+
+def test_a_study_of_two_data_sets_gives_verdicts_on_each_and_trains_nothing_twice(
+    tiny_file, store_uri, home
+):
+    digits = load_digits()
+    # As unlike the digits as eight by eight pixels of the same classes can be.
+    images = (255 - digits.images * 15).astype(np.uint8)
+    np.savez("dark.npz", x_train=images[:400], y_train=digits.target[:400],
+             x_test=images[400:], y_test=digits.target[400:])  # fmt: skip
+    one, other = {"name": "digits", "subset": 100}, {"name": "npz:dark.npz", "subset": 100}
+    _run(tiny_file(dataset=one), "--set", "seeds=3", "--no-report")
+    _run(tiny_file(dataset=[one, other]), "--set", "seeds=3", "--out", "both")
+    results = _results("both")
+    assert [(c["name"], c["dataset"]) for c in results["contrasts"]] == [
+        ("activation=relu on digits - control on digits", "digits"),
+        ("activation=relu on npz:dark.npz - control on npz:dark.npz", "npz:dark.npz"),
+    ]
+    assert all(contrast["verdict"] for contrast in results["contrasts"])
+    assert len(MlflowStore(store_uri).stored_runs()) == 12
+    page = Path("both/report.html").read_text()
+    assert 'id="figure-estimation"' in page
+    assert 'id="figure-estimation-2"' in page
 
 
 @pytest.mark.slow

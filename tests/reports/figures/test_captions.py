@@ -17,7 +17,9 @@ def test_the_estimation_caption_says_what_both_bars_are(results):
     caption = captions.estimation(results)
     assert "its own 95\N{NO-BREAK SPACE}% t interval" in caption
     assert "4 to 5 pairs with the simultaneous interval (paired t" in caption
-    assert "all 7 intervals hold together with 95\N{NO-BREAK SPACE}% confidence" in caption
+    assert (
+        "all intervals of the study hold together with 95\N{NO-BREAK SPACE}% confidence" in caption
+    )
 
 
 def test_intervals_are_not_promised_where_none_is_drawn(one_seed):

@@ -33,3 +33,28 @@ def test_what_was_not_measured_is_not_drawn(results):
 def test_a_study_without_arms_has_no_figures(results):
     results |= {"arms": [], "contrasts": [], "curves": [], "probes": {}}
     assert pictures(results) == {}
+
+
+def test_each_data_set_has_its_own_figures(results, gallery):
+    """Arms on two data sets share no axis: neither is measured against the other's control."""
+    there = on_another_data_set(results)
+    both = {key: results[key] + there[key] for key in ("arms", "contrasts", "curves")}
+    probes = {name: found + there["probes"][name] for name, found in results["probes"].items()}
+    drawn = pictures({**results, **both, "probes": probes})
+    assert list(drawn) == [*NAMES, *(f"{name}-2" for name in NAMES)]
+    assert [drawn[name].wide for name in NAMES] == [gallery[name].wide for name in NAMES]
+    assert drawn["shift"].title == f"{gallery['shift'].title}, beside control"
+    assert drawn["shift-2"].title.endswith(", beside control on digits")
+    assert "control on digits" in drawn["estimation-2"].wide
+
+
+def on_another_data_set(results):
+    """The same study once more, every arm under the name it has on a second data set."""
+
+    def moved(item):
+        named = {key: f"{item[key]} on digits" for key in ("name", "arm", "control") if key in item}
+        return {**item, **named}
+
+    lists = {key: [moved(one) for one in results[key]] for key in ("arms", "contrasts", "curves")}
+    probes = {name: [moved(one) for one in found] for name, found in results["probes"].items()}
+    return {**lists, "probes": probes}

@@ -1,0 +1,141 @@
+"""Studies on several data sets: each has its arms, its control and its contrasts."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablations.errors import SpecError
+from ablations.study_file import parse_study
+
+SMALL, LARGE = {"name": "digits", "subset": 100}, {"name": "digits", "subset": 200}
+BOTH = [SMALL, LARGE]
+ON_SMALL, ON_LARGE = "on digits,subset=100", "on digits,subset=200"
+
+
+def test_every_data_set_has_every_arm_the_control_first(plan):
+    made = plan(dataset=BOTH, arms=["softmax"])
+    assert [arm.name for arm in made.arms] == [
+        *(f"{name} {ON_SMALL}" for name in ("control", "activation=relu", "softmax")),
+        *(f"{name} {ON_LARGE}" for name in ("control", "activation=relu", "softmax")),
+    ]
+    assert [arm.dataset.subset for arm in made.arms] == [100] * 3 + [200] * 3
+    assert [arm.n_images for arm in made.arms] == [100] * 3 + [200] * 3
+
+
+def test_arms_are_compared_on_their_own_data_set(plan):
+    contrasts = plan(dataset=BOTH).contrasts
+    assert [one["name"] for one in contrasts] == [
+        f"activation=relu {ON_SMALL} - control {ON_SMALL}",
+        f"activation=relu {ON_LARGE} - control {ON_LARGE}",
+    ]
+
+
+def test_a_list_of_one_is_the_study_without_a_list(plan):
+    assert plan(dataset=[SMALL]).to_dict() == plan(dataset=SMALL).to_dict()
+
+
+def test_another_data_set_adds_runs_and_moves_none(plan):
+    alone, both = ({run.run_key for run in plan(dataset=d).runs} for d in (SMALL, BOTH))
+    assert alone < both
+    assert len(both) == 2 * len(alone)
+
+
+def test_within_a_seed_the_longest_runs_come_first_on_whichever_data_set(plan):
+    made = plan(dataset=BOTH, arms=["softmax"])
+    first = [run.arm for run in made.runs if run.seed == 0]
+    assert first[:2] == [f"control {ON_LARGE}", f"activation=relu {ON_LARGE}"]
+    assert first[-2:] == [f"softmax {ON_LARGE}", f"softmax {ON_SMALL}"]
+    assert [run.seed for run in made.runs] == [0] * 6 + [1] * 6
+    assert [run.position for run in made.runs] == list(range(12))
+
+
+def test_the_matrix_has_the_cells_on_every_data_set(plan):
+    matrix = plan(dataset=BOTH, factors={"dataset.validation": [20]}).matrix
+    assert matrix == [
+        {"arm": f"control {ON_SMALL}", "levels": {"dataset.validation": 0}},
+        {"arm": f"dataset.validation=20 {ON_SMALL}", "levels": {"dataset.validation": 20}},
+        {"arm": f"control {ON_LARGE}", "levels": {"dataset.validation": 0}},
+        {"arm": f"dataset.validation=20 {ON_LARGE}", "levels": {"dataset.validation": 20}},
+    ]
+
+
+def test_an_arm_is_matched_to_the_control_of_its_own_data_set(plan):
+    sizes = [SMALL, {"name": "digits", "subset": 200, "image_size": [16, 16]}]
+    arms = [{"name": "sized", "variant": "mlp", "matched_to": "control"}]
+    made = plan(dataset=sizes, arms=arms)
+    for control in {arm.control for arm in made.arms}:
+        sized = made.arm(control.replace("control", "sized"))
+        assert sized.n_parameters == pytest.approx(made.arm(control).n_parameters, rel=0.02)
+
+
+def test_a_factor_keeps_its_own_level_on_each_data_set(plan):
+    larger = {"name": "digits", "subset": 200, "image_size": [16, 16]}
+    made = plan(dataset=[SMALL, larger], factors={"dataset.subset": [100, 300]})
+    where = "on digits,subset=200,image_size=16x16"
+    assert [arm.name for arm in made.arms] == [
+        f"control {ON_SMALL}",
+        f"dataset.subset=300 {ON_SMALL}",
+        f"control {where}",
+        f"dataset.subset=100 {where}",
+        f"dataset.subset=300 {where}",
+    ]
+
+
+def test_arms_that_two_data_sets_make_the_same_are_refused(plan):
+    with pytest.raises(SpecError) as caught:
+        plan(dataset=[SMALL, {"name": "digits", "subset": 300}], factors={"dataset.subset": [300]})
+    assert caught.value.problems == (
+        "arm 'control on digits,subset=300': is the same network, recipe and data as arm "
+        "'dataset.subset=300 on digits,subset=100'; drop one",
+    )
+
+
+def test_what_one_data_set_cannot_give_is_told_by_its_name(plan):
+    with pytest.raises(SpecError) as caught:
+        plan(dataset=[SMALL, {"name": "digits", "subset": 100_000}])
+    assert caught.value.problems == (
+        "data set digits,subset=100000: dataset.subset: must be 10 (one a class) to 1438 (all "
+        "training images), got 100000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "problem"),
+    [
+        ([], "dataset: must not be empty, got []"),
+        ([SMALL, dict(SMALL)], "dataset: names 'digits' twice; drop one, or give them other keys"),
+        (["digits", "minst"], "dataset.1.name: unknown data set 'minst'; did you mean 'mnist'?"),
+        (
+            ["digits", {"name": "mnist", "subst": 3}],
+            "dataset.1.subst: unknown key 'subst'; did you",
+        ),
+        (["digits", "images:a - b"], "dataset.1.name: must not contain ' - ' beside other data"),
+        ({"name": "digits", "subset": 0}, "dataset.subset: must be >= 1, got 0"),
+        (7, "dataset: must be a mapping, got 7"),
+    ],
+)
+def test_a_wrong_list_is_told_with_its_place(raw_study, dataset, problem):
+    with pytest.raises(SpecError) as caught:
+        parse_study(raw_study(dataset=dataset))
+    assert caught.value.problems[0].startswith(problem)
+
+
+def test_the_study_is_written_as_it_was_read(study):
+    for written in (SMALL, BOTH):
+        plain = study(dataset=written).model_dump(mode="json", exclude_unset=True)
+        assert plain["dataset"] == written
+
+
+def test_a_metric_must_be_there_on_every_data_set(study, raw_study):
+    split = {"name": "digits", "subset": 200, "validation": 50}
+    assert "validation/loss" in study(dataset=split).metrics()
+    assert "validation/loss" not in study(dataset=[SMALL, split]).metrics()
+    with pytest.raises(SpecError, match="curves: 'validation' needs a split"):
+        parse_study(raw_study(dataset=[SMALL, split], curves="validation"))
+
+
+def test_each_run_records_the_curve_of_its_own_data_set(plan):
+    split = {"name": "digits", "subset": 200, "validation": 50}
+    curves = {run.arm: run.curves for run in plan(dataset=[SMALL, split]).runs}
+    assert curves["control on digits,subset=100"] == "train"
+    assert curves["control on digits,subset=200,validation=50"] == "validation"
