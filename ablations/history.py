@@ -31,6 +31,26 @@ def extended(history: History, plan: Mapping[str, Any]) -> History:
     return [*history, entry(plan)]
 
 
+def adopted(others: Mapping[str, History], plan: Mapping[str, Any]) -> History:
+    """What other studies have shown of this plan's contrasts: the past of a study that is new.
+
+    A study under a new name has not forgotten what was seen under the old one.
+
+    Args:
+        others: The history of each other study of the store.
+        plan: `plan.json`.
+    """
+    pairs = set(_pairs(plan).values())
+    found = []
+    for study, past in sorted(others.items()):
+        own = [item for item in past if "study" not in item]  # the rest was adopted there itself
+        for item in own:
+            shown = {k: s for k, s in item["shown"].items() if (s["arm"], s["control"]) in pairs}
+            if shown:
+                found.append({**item, "study": study, "shown": shown})
+    return found
+
+
 def with_shown(
     history: History, plan: Mapping[str, Any], seeds: Mapping[str, list[int]]
 ) -> History:
@@ -41,8 +61,7 @@ def with_shown(
         plan: `plan.json`.
         seeds: The seeds of every contrast that got a verdict, by contrast name.
     """
-    keys = _keys(plan)
-    pairs = {item["name"]: (keys[item["arm"]], keys[item["control"]]) for item in plan["contrasts"]}
+    pairs = _pairs(plan)
     shown = {
         name: {"arm": pairs[name][0], "control": pairs[name][1], "seeds": sorted(used)}
         for name, used in seeds.items()
@@ -52,13 +71,12 @@ def with_shown(
 
 def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
     """By contrast of `plan`: the seeds behind the first verdict shown for it, under any name."""
-    keys, found = _keys(plan), {}
-    for item in plan["contrasts"]:
-        pair = (keys[item["arm"]], keys[item["control"]])
+    found = {}
+    for name, pair in _pairs(plan).items():
         for past in history:
             first = [s["seeds"] for s in past["shown"].values() if (s["arm"], s["control"]) == pair]
             if first:
-                found[item["name"]] = first[0]
+                found[name] = first[0]
                 break
     return found
 
@@ -69,15 +87,16 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
     if not shown:
         return []
     first, now = shown[0], entry(plan)
+    when = "when verdicts were first shown"
+    when += f" in study {first['study']!r}" if "study" in first else ""
     texts = [
-        f"the endpoint's {key} was {first['endpoint'][key]!r} when verdicts were first shown, "
-        f"now {value!r}"
+        f"the endpoint's {key} was {first['endpoint'][key]!r} {when}, now {value!r}"
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
     controls = first["controls"] if "controls" in first else [first["control"]]
     if not set(controls) <= set(now["controls"]):
-        texts.append("the control was another arm when verdicts were first shown")
+        texts.append(f"the control was another arm {when}")
     dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
     added = sorted(set(now["seeds"]) - set(first["seeds"]))
     if dropped:
@@ -92,6 +111,12 @@ def _controls(plan: Mapping[str, Any]) -> list[str]:
     keys = _keys(plan)
     named = [arm.get("control", plan["control"]) for arm in plan["arms"]]
     return [keys[name] for name in dict.fromkeys(named)]
+
+
+def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Arm key and control's arm key of every contrast, by its name."""
+    keys = _keys(plan)
+    return {item["name"]: (keys[item["arm"]], keys[item["control"]]) for item in plan["contrasts"]}
 
 
 def _keys(plan: Mapping[str, Any]) -> dict[str, str]:

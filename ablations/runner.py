@@ -24,13 +24,21 @@ from ablations.tracking.tracker import Tracker, driver_lock
 
 @dataclass(frozen=True)
 class Planned:
-    """Told before anything starts: the state of every run, how many jobs follow, and warnings."""
+    """Told before anything starts.
+
+    Attributes:
+        states: Of every planned run by key.
+        jobs: What is to be done.
+        warnings: On arms that do not change what they say.
+        changes: What the plan has other than the one stored before it.
+    """
 
     plan: Plan
     states: Mapping[str, str]
     jobs: tuple[Job, ...]
     n_workers: int
     warnings: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 Observer = Callable[[Event | Planned], None]
@@ -62,8 +70,8 @@ def run_study(
     prepared = Prepared(spec, options)
     with driver_lock(options.work_dir):
         tracker = Tracker(tracking_uri(options.tracking_uri), options.work_dir)
-        tracker.open_study(prepared.plan)
-        return _Driver(prepared, tracker, observe).run()
+        changes = tracker.open_study(prepared.plan)
+        return _Driver(prepared, tracker, observe).run(tuple(changes))
 
 
 class _Driver:
@@ -79,15 +87,15 @@ class _Driver:
         for held in self.stored:
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
 
-    def run(self) -> list[RunRecord]:
+    def run(self, changes: tuple[str, ...]) -> list[RunRecord]:
         states = self.prepared.states(self.stored)
         status = "KILLED"
         try:
             self._link_ended(states)
             jobs = self._jobs(states)
             n_workers = min(self.options.n_workers, len(jobs))
-            warnings = self.prepared.comparison.warnings
-            self.observe(Planned(self.prepared.plan, states, tuple(jobs), n_workers, warnings))
+            plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
+            self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, changes))
             if jobs:
                 self._executor(jobs).run(jobs, self._on_event)
             status = "FINISHED"

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ablations import data
 from ablations.arms import Arm
-from ablations.cli.terminal import duration, warning_line
+from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.designs import level_text
 from ablations.differences import ArmDifference, Comparison
 from ablations.errors import counted
@@ -92,6 +92,12 @@ def show_plan(
     console.print(table)
     for text in comparison.warnings:
         console.print(warning_line(text), highlight=False)
+
+
+def show_changes(changes: Iterable[str], console: Console) -> None:
+    """What the plan has other than the one stored before it."""
+    for text in changes:
+        console.print(change_line(text), highlight=False)
 
 
 def show_estimate(seconds: float | None, console: Console) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from ablations.cli.terminal import duration, warning_line
+from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job
 from ablations.record import RunState
@@ -160,7 +160,7 @@ class PlainDisplay:
 
 
 def planned_lines(event: Planned) -> list[str]:
-    """What is done already and what follows, then every warning, in rich markup."""
+    """What is done already and what follows, changes of the plan, warnings, in rich markup."""
     plan, n = event.plan, len(event.plan.runs)
     kept = n - sum(1 for job in event.jobs if job.weights is None)
     n_probed = sum(1 for job in event.jobs if job.weights is not None)
@@ -169,7 +169,7 @@ def planned_lines(event: Planned) -> list[str]:
     parts += [f"{n - kept} to train"] if n > kept else ["nothing to train"]
     parts += [f"{n_probed} to probe"] if n_probed else []
     head = f"{escape(plan.spec.study)}: {', '.join(parts)}"
-    return [head, *map(warning_line, event.warnings)]
+    return [head, *map(change_line, event.changes), *map(warning_line, event.warnings)]
 
 
 class LiveDisplay:

@@ -22,8 +22,8 @@ from ablations.errors import SpecError, counted
 
 if TYPE_CHECKING:
     from ablations.preparation import Prepared, RunOptions
-    from ablations.record import StoredRun
     from ablations.spec import StudySpec
+    from ablations.tracking.tracker import Tracker
 
 EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -47,13 +47,16 @@ def plan(
     options = RunOptions(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
     )
-    prepared, stored = _planned(study, settings, options)
+    prepared, store = _planned(study, settings, options)
+    stored = store.stored_runs() if store else []
+    changes = store.changes(prepared.plan) if store else []
     plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
     seconds = prepared.estimated_seconds(stored)
     if as_json:
-        print_json(listings.plan_json(plan, states, comparison, seconds))
+        print_json(listings.plan_json(plan, states, comparison, seconds) | {"changes": changes})
     else:
         listings.show_plan(plan, states, comparison, console())
+        listings.show_changes(changes, console())
         listings.show_estimate(seconds, console())
 
 
@@ -169,8 +172,8 @@ def status(
     options = RunOptions(
         tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
     )
-    prepared, stored = _planned(study, settings, options)
-    states = prepared.states(stored)
+    prepared, store = _planned(study, settings, options)
+    states = prepared.states(store.stored_runs() if store else [])
     n_waiting = sum(1 for _ in Outbox(work_dir).entries())
     listings.show_status(prepared.plan, states, n_waiting, console())
 
@@ -211,14 +214,15 @@ def _load(path: Path, settings: list[str] | None, options: RunOptions | None = N
 
 def _planned(
     study: Path, settings: list[str] | None, options: RunOptions
-) -> tuple[Prepared, list[StoredRun]]:
+) -> tuple[Prepared, Tracker | None]:
+    """The study, and its store if that is there: looking makes none."""
     from ablations.preparation import Prepared
-    from ablations.tracking.store import MlflowStore, exists, tracking_uri
+    from ablations.tracking.store import exists, tracking_uri
+    from ablations.tracking.tracker import Tracker
 
     prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
-    stored = MlflowStore(uri).stored_runs() if exists(uri) else []
-    return prepared, stored
+    return prepared, Tracker(uri, options.work_dir) if exists(uri) else None
 
 
 def _report(

@@ -25,6 +25,13 @@ def warning_line(text: str) -> str:
     return f"[yellow]warning[/yellow]: {escape(text)}"
 
 
+def change_line(text: str) -> str:
+    """A change of a plan as every command shows it, in rich markup."""
+    from rich.markup import escape
+
+    return f"[cyan]changed[/cyan]: {escape(text)}"
+
+
 def duration(seconds: float) -> str:
     """`45 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)

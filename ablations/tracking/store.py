@@ -126,6 +126,13 @@ class MlflowStore:
             if not Path(url2pathname(urlsplit(place).path)).exists()
         ]
 
+    def parents(self) -> dict[str, str]:
+        """The parent run's id of every study in the store."""
+        with reaching(self.uri):
+            experiments = [item.experiment_id for item in self.client.search_experiments()]
+            found = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
+            return {run.data.tags[names.TAG_STUDY]: str(run.info.run_id) for run in found}
+
     def parent(self, study: str) -> tuple[str, str]:
         """Experiment id and parent run id of a study, made if need be."""
         if study not in self._parents:

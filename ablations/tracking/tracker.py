@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from ablations import history, record
 from ablations.errors import LockedError, StoreError, counted
 from ablations.plan import Plan
+from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, StoredRun
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore, reaching
@@ -53,16 +54,62 @@ class Tracker:
         self.store, self.outbox = MlflowStore(uri), Outbox(work_dir)
         self._silent_until = 0.0
 
-    def open_study(self, plan: Plan) -> None:
+    def changes(self, plan: Plan) -> list[str]:
+        """What a plan has other than the one stored before it, in words.
+
+        Of a study that is new here: what other studies of the store have trained and shown of it.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+        content, parents = plan.to_dict(), self.store.parents()
+        parent = parents.pop(plan.spec.study, None)
+        if parent is None:
+            past = self._adopted(parents, content)
+            texts = self._trained_elsewhere(plan) + [
+                f"new here, but study {item['study']!r} has shown verdicts on "
+                f"{_some(list(item['shown']))}: they count as shown in this study too"
+                for item in past
+            ]
+        else:
+            past = self._history(parent)
+            texts = plan_changes(self.store.read_json(parent, record.PLAN_FILE, content), content)
+        stamped = history.deviations(history.extended(past, content), content)
+        return texts + [f"the report will bear the stamp: {text}" for text in stamped]
+
+    def _trained_elsewhere(self, plan: Plan) -> list[str]:
+        planned = {run.run_key for run in plan.runs}
+        held: dict[str, set[str]] = {}
+        for run in self.stored_runs():
+            if run.run_key in planned and run.state.is_outcome:
+                held.setdefault(run.study, set()).add(run.run_key)
+        return [
+            f"new here, but {len(keys)} of its {counted(len(planned), 'run')} "
+            f"{'is' if len(keys) == 1 else 'are'} in study {study!r} already: linked from there, "
+            "not trained again"
+            for study, keys in sorted(held.items())
+        ]
+
+    def _adopted(self, parents: Mapping[str, str], content: Mapping[str, Any]) -> history.History:
+        others = {study: self._history(parent) for study, parent in parents.items()}
+        return history.adopted(others, content)
+
+    def open_study(self, plan: Plan) -> list[str]:
         """Make the study's parent run, or open it again, and store the plan with its history.
+
+        Returns:
+            See `changes`.
 
         Raises:
             StoreError: The store cannot be reached; nothing has been trained.
         """
         self.drain()
-        content = plan.to_dict()
+        content, changes = plan.to_dict(), self.changes(plan)
+        others = self.store.parents()
+        others.pop(plan.spec.study, None)
         experiment, parent = self.store.parent(plan.spec.study)
-        past = history.extended(self._history(parent), content)
+        past = self._history(parent) or self._adopted(others, content)
+        past = history.extended(past, content)
         study_text = yaml.safe_dump(
             plan.spec.model_dump(mode="json", exclude_unset=True),
             sort_keys=False,
@@ -86,6 +133,7 @@ class Tracker:
             }.items():  # MLflow's UI sorts and charts by it
                 tag = f"mlflow.experiment.primaryMetric.{key}"
                 self.store.client.set_experiment_tag(experiment, tag, value)
+        return changes
 
     def stored_runs(self) -> list[StoredRun]:
         """Every run the store holds, of every study."""
@@ -259,6 +307,12 @@ def sync_outbox(work_dir: Path, given: str | None = None) -> int:
         for uri, study in sorted(waiting):  # their driver could not say that they had ended
             trackers[uri].close_study(study, "FINISHED")
         return n_written
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    shown, n_more = ", ".join(map(repr, names[:2])), len(names[2:])
+    return f"{shown} and {n_more} more" if n_more else shown
 
 
 def _json(value: Any) -> bytes:

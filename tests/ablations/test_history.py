@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.history import deviations, extended, shown_seeds, with_shown
+from ablations.history import adopted, deviations, extended, shown_seeds, with_shown
 
 RELU = "activation=relu - control"
 
@@ -172,3 +172,26 @@ def test_changes_before_anything_was_shown_are_no_deviation(plain):
     history = extended(extended([], plain()), second)
     history = with_shown(history, second, {RELU: [0, 1, 2]})
     assert deviations(history, second) == []
+
+
+def test_a_study_under_a_new_name_remembers_what_was_seen_under_the_old_one(plain, seen):
+    named = plain(study="another", endpoint={"metric": "test/accuracy", "margin": 0.01}, seeds=3)
+    past = adopted({"example": seen, "idle": extended([], plain(study="idle"))}, named)
+    assert [(item["study"], list(item["shown"])) for item in past] == [("example", [RELU])]
+    history = extended(past, named)
+    assert shown_seeds(history, named) == {RELU: [0, 1]}
+    assert deviations(history, named) == [
+        "the endpoint's margin was 0.02 when verdicts were first shown in study 'example', now "
+        "0.01",
+        "seeds [2] were added after verdicts were shown",
+    ]
+
+
+def test_a_study_of_other_contrasts_has_no_past_elsewhere(plain, seen):
+    assert adopted({"example": seen}, plain(study="another", recipe={"epochs": 7})) == []
+
+
+def test_what_was_adopted_once_is_not_adopted_from_there_again(plain, seen):
+    second = extended(adopted({"example": seen}, plain(study="second")), plain(study="second"))
+    past = adopted({"example": seen, "second": second}, plain(study="third"))
+    assert [item["study"] for item in past] == ["example"]

@@ -15,7 +15,7 @@ INLINE = ("--executor", "inline", "--device", "cpu")
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    keys = {"study", "spec", "design", "arms", "runs", "warnings", "estimated_seconds"}
+    keys = {"study", "spec", "design", "arms", "runs", "warnings", "estimated_seconds", "changes"}
     assert set(content) == keys
     assert content["design"] == {
         "name": "one-factor",
@@ -128,6 +128,24 @@ def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
     near = call("report", "tinny")
     assert near.exit_code == 2
     assert "no study 'tinny'; did you mean 'tiny'? run it first (stored: tiny)" in near.output
+
+
+def test_a_study_changed_in_the_middle_says_what_changed(call, tiny_file, store_uri):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    assert "changed:" not in call("plan", study).output
+    settings = ("--set", "seeds=[0, 2]", "--set", "endpoint.margin=0.03")
+    told = [
+        "changed: seeds added: 2\n",
+        "changed: seeds left out: 1; their runs stay stored and are in no report of this plan\n",
+        "changed: endpoint.margin was 0.02, now 0.03: nothing is trained for it\n",
+    ]
+    for command in (("plan",), ("run", *INLINE, "--no-report")):
+        output = call(command[0], study, *settings, *command[1:]).output
+        assert all(line in output for line in told), output
+    renamed = call("run", study, *INLINE, "--no-report", "--set", "study=other").output
+    assert "changed: new here, but 4 of its 4 runs are in study 'tiny' already" in renamed
+    assert "nothing to train" in renamed
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,35 @@ def test_opening_a_study_again_adds_to_its_history_only_what_changed(tracker, pl
     assert [item["seeds"] for item in past] == [[0, 1], [0, 1, 2]]
 
 
+def test_a_plan_that_takes_anothers_place_says_what_changed(tracker, plan):
+    assert tracker.open_study(plan()) == []
+    assert tracker.open_study(plan()) == []
+    assert tracker.changes(plan(seeds=3)) == ["seeds added: 2"]
+    tracker.store_report(plan().to_dict(), {}, "", {"activation=relu - control": [0, 1]})
+    told = tracker.open_study(plan(seeds=3))
+    stamp = "the report will bear the stamp: seeds [2] were added after verdicts were shown"
+    assert told == ["seeds added: 2", stamp]
+    assert tracker.changes(plan(seeds=3)) == [stamp]
+
+
+def test_a_study_under_a_new_name_is_told_what_the_store_has_of_it(tracker, plan, outcome):
+    trained = {"recipe": {"epochs": 2, "batch_size": 32}}
+    first = plan(**trained)
+    tracker.open_study(first)
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
+    tracker.store_report(first.to_dict(), {}, "", {"activation=relu - control": [0]})
+    told = tracker.open_study(plan(study="renamed", **trained))
+    assert told == [
+        "new here, but 1 of its 4 runs is in study 'example' already: linked from there, not "
+        "trained again",
+        "new here, but study 'example' has shown verdicts on 'activation=relu - control': they "
+        "count as shown in this study too",
+    ]
+    past = _artifact(tracker, "renamed", "history.json")
+    assert [item.get("study") for item in past] == ["example", None]
+    assert tracker.changes(plan(study="apart", recipe={"epochs": 9})) == []
+
+
 def test_a_stored_outcome_leaves_nothing_in_the_outbox(tracker, plan, outcome):
     tracker.open_study(plan())
     tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)

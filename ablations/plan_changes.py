@@ -1,0 +1,110 @@
+"""What a study's plan has other than the plan stored before it, and what each change means.
+
+Pure; called by the runner and by `plan`, on two contents of `plan.json`. What a change means for
+verdicts that were shown is `history`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ablations.designs import level_text
+
+PlanJson = Mapping[str, Any]
+
+_PARTS = ("levels", "recipe", "dataset")
+_ANEW = "trained anew, and what was trained before stays stored"
+
+
+def plan_changes(old: PlanJson, new: PlanJson) -> list[str]:
+    """A sentence for everything that differs between two plans of a study, in the order of weight.
+
+    Args:
+        old: The plan that is stored.
+        new: The plan that is to take its place.
+    """
+    return [
+        *_every_run(old, new),
+        *_arms(old, new),
+        *_seeds(old["seeds"], new["seeds"]),
+        *_endpoint(old["endpoint"], new["endpoint"]),
+        *_probes(old["probes"], new["probes"]),
+    ]
+
+
+def _every_run(old: PlanJson, new: PlanJson) -> Iterator[str]:
+    """What is no arm's and yet in the key of every run."""
+    if old["root_seed"] != new["root_seed"]:
+        yield f"root_seed was {old['root_seed']}, now {new['root_seed']}: every run is {_ANEW}"
+    if "test" in (old["curves"], new["curves"]) and old["curves"] != new["curves"]:
+        yield f"curves were of {old['curves']}, now of {new['curves']}: every run is {_ANEW}"
+
+
+def _arms(old: PlanJson, new: PlanJson) -> Iterator[str]:
+    before, now = ({arm["name"]: arm for arm in plan["arms"]} for plan in (old, new))
+    names_of = {arm["arm_key"]: name for name, arm in before.items()}
+    kept = [name for name in now if name in before]
+    changed = [name for name in kept if before[name]["arm_key"] != now[name]["arm_key"]]
+    yield from _changed_arms(
+        {name: _differences(before[name], now[name]) for name in changed}, len(kept)
+    )
+    renamed = {name: names_of.get(now[name]["arm_key"]) for name in now if name not in before}
+    for name, former in renamed.items():
+        if former is not None and former not in now:
+            yield f"arm {former!r} is called {name!r} now: its runs are kept"
+    added = [name for name, former in renamed.items() if former is None or former in now]
+    if added:
+        yield f"new: {_named(added)}, to be trained"
+    gone = [name for name in before if name not in now and name not in renamed.values()]
+    if gone:
+        yield f"gone: {_named(gone)}, whose runs stay stored and are in no report of this plan"
+
+
+def _changed_arms(changed: Mapping[str, str], n_kept: int) -> Iterator[str]:
+    """Arms that have the same change are told together."""
+    for difference in dict.fromkeys(changed.values()):
+        names = [name for name, own in changed.items() if own == difference]
+        who = "every arm" if len(names) == n_kept > 1 else _named(names)
+        yield f"{who} has {difference}: {_ANEW}"
+
+
+def _differences(before: PlanJson, now: PlanJson) -> str:
+    found = []
+    for part in _PARTS:
+        prefix = "" if part == "levels" else f"{part}."
+        for key in dict.fromkeys([*before[part], *now[part]]):
+            one, other = before[part].get(key), now[part].get(key)
+            if one != other:
+                found.append(f"{prefix}{key} {level_text(other)}, was {level_text(one)}")
+    if before["variant"] != now["variant"]:
+        found.insert(0, f"variant {now['variant']}, was {before['variant']}")
+    return "; ".join(found) or "other code or other images"
+
+
+def _seeds(old: Sequence[int], new: Sequence[int]) -> Iterator[str]:
+    added, dropped = sorted(set(new) - set(old)), sorted(set(old) - set(new))
+    if added:
+        yield f"seeds added: {', '.join(map(str, added))}"
+    if dropped:
+        yield (
+            f"seeds left out: {', '.join(map(str, dropped))}; their runs stay stored and are in no "
+            "report of this plan"
+        )
+
+
+def _endpoint(old: PlanJson, new: PlanJson) -> Iterator[str]:
+    for key, value in new.items():
+        if old.get(key) != value:
+            yield f"endpoint.{key} was {old.get(key)}, now {value}: nothing is trained for it"
+
+
+def _probes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    added = [name for name in new if name not in old]
+    if added:
+        yield f"probes added: {', '.join(added)}; measured on stored weights, without training"
+
+
+def _named(names: Sequence[str]) -> str:
+    noun = "arm" if len(names) == 1 else "arms"
+    return f"{noun} {', '.join(map(repr, names))}"

@@ -1,0 +1,117 @@
+"""What is said of a plan that takes another's place."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablations.plan_changes import plan_changes
+
+ANEW = "trained anew, and what was trained before stays stored"
+MLP = {"name": "net", "variant": "mlp"}
+
+
+@pytest.fixture
+def changes(plan):
+    """The changes from one study to another, each given by the keys it has other than the small."""
+
+    def told(before, after):
+        return plan_changes(plan(**before).to_dict(), plan(**after).to_dict())
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        ({}, {}, []),
+        ({}, {"question": "why?"}, []),
+        ({}, {"seeds": [0, 1, 5, 7]}, ["seeds added: 5, 7"]),
+        (
+            {},
+            {"seeds": [1]},
+            ["seeds left out: 0; their runs stay stored and are in no report of this plan"],
+        ),
+        (
+            {},
+            {"factors": {"activation": ["relu", "tanh"]}},
+            ["new: arm 'activation=tanh', to be trained"],
+        ),
+        (
+            {"arms": [MLP]},
+            {},
+            ["gone: arm 'net', whose runs stay stored and are in no report of this plan"],
+        ),
+        (
+            {"arms": [MLP]},
+            {"arms": [{**MLP, "name": "dense"}]},
+            ["arm 'net' is called 'dense' now: its runs are kept"],
+        ),
+        (
+            {"arms": [MLP]},
+            {"arms": [{**MLP, "levels": {"hidden": [32]}}]},
+            [f"arm 'net' has hidden 32, was 256: {ANEW}"],
+        ),
+        (
+            {"arms": [MLP]},
+            {"arms": [{**MLP, "variant": "softmax"}]},
+            [f"arm 'net' has variant softmax, was mlp; hidden none, was 256: {ANEW}"],
+        ),
+        (
+            {},
+            {"recipe": {"epochs": 3, "batch_size": 32}},
+            [f"every arm has recipe.epochs 3, was 1: {ANEW}"],
+        ),
+        (
+            {"arms": [MLP]},
+            {"control": {"variant": "lenet", "levels": {"kernel_size": 3, "padding": 2}},
+             "arms": [MLP]},
+            [f"arms 'control', 'activation=relu' has padding 2, was 1: {ANEW}"],
+        ),
+        ({}, {"root_seed": 7}, [f"root_seed was 0, now 7: every run is {ANEW}"]),
+        ({}, {"curves": "test"}, [f"curves were of train, now of test: every run is {ANEW}"]),
+        (
+            {},
+            {"endpoint": {"metric": "test/accuracy", "margin": 0.01}},
+            ["endpoint.margin was 0.02, now 0.01: nothing is trained for it"],
+        ),
+        (
+            {},
+            {"probes": ["shift"]},
+            ["probes added: shift; measured on stored weights, without training"],
+        ),
+        ({"probes": ["shift"]}, {}, []),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_differs_is_told_with_what_it_means(changes, before, after, sentences):
+    assert changes(before, after) == sentences
+
+
+def test_a_name_that_another_arm_takes_is_a_change_and_no_renaming(changes):
+    swapped = [{"name": "a", "variant": "softmax"}, {"name": "b", "variant": "mlp"}]
+    before = [{"name": "a", "variant": "mlp"}, {"name": "b", "variant": "softmax"}]
+    told = changes({"arms": before}, {"arms": swapped})
+    assert [text.partition(" has ")[0] for text in told] == ["arm 'a'", "arm 'b'"]
+
+
+def test_other_images_or_code_are_told_where_no_key_differs(plan):
+    before, after = plan().to_dict(), plan().to_dict()
+    for arm in after["arms"]:
+        arm["arm_key"] = f"new-{arm['name']}"
+    assert plan_changes(before, after) == [
+        f"every arm has other code or other images: {ANEW}",
+    ]
+
+
+def test_several_changes_are_all_told(changes):
+    told = changes(
+        {"seeds": [0, 1], "arms": [MLP]},
+        {"seeds": [1, 2], "recipe": {"epochs": 2, "batch_size": 32}, "probes": ["shift"]},
+    )
+    assert [text.partition(" ")[0] for text in told] == [
+        "every",
+        "gone:",
+        "seeds",
+        "seeds",
+        "probes",
+    ]
