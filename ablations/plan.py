@@ -6,7 +6,7 @@ command line; everything later (training, tracking, reports) speaks of the runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -233,23 +233,17 @@ def newest(stored: Sequence[StoredRun], run_key: str, env_key: str) -> StoredRun
     return max(held, key=lambda run: run.attempt, default=None)
 
 
-def run_states(
-    plan: Plan, stored: Sequence[StoredRun], env_key: Callable[[RunSpec], str]
-) -> dict[str, str]:
+def run_states(env_keys: Mapping[str, str], stored: Sequence[StoredRun]) -> dict[str, str]:
     """State of every planned run by key: `done, diverged, failed, new, elsewhere`.
 
     Args:
-        plan: The plan.
+        env_keys: By run key, the environment that the run would be trained in here.
         stored: What the store holds, of any study.
-        env_key: The environment a run would be trained in here.
     """
     by_key: dict[str, list[StoredRun]] = {}
     for run in stored:
         by_key.setdefault(run.run_key, []).append(run)
-    return {
-        run.run_key: _state(by_key.get(run.run_key, []), run.run_key, env_key(run))
-        for run in plan.runs
-    }
+    return {key: _state(by_key.get(key, []), key, env_key) for key, env_key in env_keys.items()}
 
 
 def _state(stored: Sequence[StoredRun], run_key: str, env_key: str) -> str:

@@ -18,7 +18,7 @@ from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
 from ablations.estimates import estimated_seconds
-from ablations.jobs import Job, Worker, data_key, environment_of
+from ablations.jobs import Job, Worker, data_key
 from ablations.plan import RunSpec, make_plan, run_states
 from ablations.record import StoredRun
 from ablations.spec import DataSpec, StudySpec
@@ -152,12 +152,12 @@ class Prepared:
         """The environment `run` would be trained in here."""
         precision = run.recipe.precision
         if precision not in self._env_keys:
-            self._env_keys[precision] = environment_of(run, self.device).env_key
+            self._env_keys[precision] = devices.environment(self.device, precision).env_key
         return self._env_keys[precision]
 
     def states(self, stored: Sequence[StoredRun]) -> dict[str, str]:
         """See `run_states`."""
-        return run_states(self.plan, stored, self.env_key)
+        return run_states({run.run_key: self.env_key(run) for run in self.plan.runs}, stored)
 
     def estimated_seconds(self, stored: Sequence[StoredRun]) -> float | None:
         """See `ablations.estimates`."""

@@ -6,42 +6,21 @@ The command line and `run_study` come through here, whatever the executor. Build
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
 from ablations.jobs import Job, Worker
-from ablations.plan import Plan, RunSpec, newest
+from ablations.live import LiveFile
+from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared, RunOptions
 from ablations.probes import PROBES, probe_key
+from ablations.progress import Observer, Planned
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
 from ablations.tracking.store import tracking_uri
 from ablations.tracking.tracker import Tracker, driver_lock
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Told before anything starts.
-
-    Attributes:
-        states: Of every planned run by key.
-        jobs: What is to be done.
-        warnings: On arms that do not change what they say.
-        changes: What the plan has other than the one stored before it.
-    """
-
-    plan: Plan
-    states: Mapping[str, str]
-    jobs: tuple[Job, ...]
-    n_workers: int
-    warnings: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-
-
-Observer = Callable[[Event | Planned], None]
 
 
 def run_study(
@@ -71,7 +50,16 @@ def run_study(
     with driver_lock(options.work_dir):
         tracker = Tracker(tracking_uri(options.tracking_uri), options.work_dir)
         changes = tracker.open_study(prepared.plan)
-        return _Driver(prepared, tracker, observe).run(tuple(changes))
+        live = LiveFile(options.work_dir, spec.study, tracker.store.uri)
+
+        def tell(event: Event | Planned) -> None:
+            live.observe(event)
+            observe(event)
+
+        try:
+            return _Driver(prepared, tracker, tell).run(tuple(changes))
+        finally:
+            live.remove()
 
 
 class _Driver:

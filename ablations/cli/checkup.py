@@ -27,14 +27,14 @@ def findings(tracking_uri: str | None, work_dir: Path, data_dir: Path | None) ->
     """Everything `doctor` checks, in order."""
     uri = resolved_uri(tracking_uri)
     return [
-        *_store(uri, is_driven=_is_driven(work_dir)),
+        *_store(uri, is_driven=is_driven(work_dir)),
         _outbox(work_dir),
         _data(data_dir),
         _device(),
     ]
 
 
-def _is_driven(work_dir: Path) -> bool:
+def is_driven(work_dir: Path) -> bool:
     """Whether another process is running a study from this working folder."""
     if not work_dir.exists():
         return False

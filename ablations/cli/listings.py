@@ -18,7 +18,6 @@ from ablations.arms import Arm
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.designs import level_text
 from ablations.differences import ArmDifference, Comparison
-from ablations.errors import counted
 from ablations.plan import Plan
 
 
@@ -176,17 +175,10 @@ def _ranges(layers: Iterable[str]) -> str:
     )
 
 
-def show_status(plan: Plan, states: Mapping[str, str], n_waiting: int, console: Console) -> None:
-    """The state of every arm's runs."""
-    table = _arm_table()
-    table.add_column("runs")
-    for arm in plan.arms:
-        table.add_row(escape(arm.name), _states_text(plan, states, arm))
-    console.print(table)
-    if n_waiting:
-        console.print(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
-
-
 def _states_text(plan: Plan, states: Mapping[str, str], arm: Arm) -> str:
-    counts = Counter(states[run.run_key] for run in plan.runs if run.arm == arm.name)
-    return ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    return counts_text(states[run.run_key] for run in plan.runs if run.arm == arm.name)
+
+
+def counts_text(states: Iterable[str]) -> str:
+    """`2 done, 1 new` of the states of an arm's runs."""
+    return ", ".join(f"{n} {state}" for state, n in sorted(Counter(states).items()))

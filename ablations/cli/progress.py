@@ -5,8 +5,6 @@ An observer of the runner's events; called by the command line only.
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
 from types import TracebackType
 from typing import Protocol
 
@@ -16,9 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.jobs import Job
+from ablations.progress import Pace, Planned
 from ablations.record import RunState
-from ablations.runner import Planned
 
 SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
 
@@ -45,69 +42,10 @@ def display(console: Console) -> Display:
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
-class Pace:
-    """How fast runs go, and how long the rest will take."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.jobs: tuple[Job, ...] = ()
-        self.n_workers = 1
-        self.n_ended = self.n_failed = self.n_images = 0
-        self._epochs_left: dict[str, int] = {}
-        self._arm_of: dict[str, str] = {}
-        self._seconds: dict[str, list[float]] = defaultdict(list)
-
-    def take(self, event: Event | Planned) -> None:
-        """Count one event."""
-        if isinstance(event, Planned):
-            self.jobs, self.n_workers = event.jobs, max(1, event.n_workers)
-            self.n_failed = n_failed_before(event)
-            for job in event.jobs:
-                self._epochs_left[job.run.run_key] = 0 if job.weights else job.run.recipe.epochs
-                self._arm_of[job.run.run_key] = job.run.arm
-        elif isinstance(event, EpochEnded):
-            self.n_images += event.epoch.n_images
-            self._seconds[event.job.run.arm].append(event.epoch.seconds)
-            self._epochs_left[event.job.run.run_key] -= 1
-        elif isinstance(event, Ended):
-            self.n_ended += 1
-            self._epochs_left.pop(event.outcome.job.run.run_key, None)
-            self.n_failed += has_failed(event)
-
-    @property
-    def images_per_second(self) -> float:
-        """Trained images a second over the whole study so far."""
-        return self.n_images / max(1e-9, time.monotonic() - self.started)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """From the epochs measured so far; None before the first."""
-        everything = [second for seconds in self._seconds.values() for second in seconds]
-        if not everything:
-            return None
-        usual = sum(everything) / len(everything)
-        total = 0.0
-        for key, epochs in self._epochs_left.items():
-            own = self._seconds.get(self._arm_of[key])
-            total += epochs * (sum(own) / len(own) if own else usual)
-        return total / self.n_workers
-
-    def left_text(self) -> str:
-        """`3 min 20 s left`."""
-        seconds = self.seconds_left
-        return "" if seconds is None else f"{duration(seconds)} left"
-
-
-def n_failed_before(event: Planned) -> int:
-    """Runs that failed in an earlier call and are not trained again in this one."""
-    again = {job.run.run_key for job in event.jobs}
-    return sum(state == "failed" and key not in again for key, state in event.states.items())
-
-
-def has_failed(event: Ended) -> bool:
-    """Whether the run ended without an outcome, or the probing of a stored one failed."""
-    record = event.outcome.record
-    return not record.state.is_outcome if record else bool(event.outcome.message)
+def left_text(pace: Pace) -> str:
+    """`3 min 20 s left`."""
+    seconds = pace.seconds_left
+    return "" if seconds is None else f"{duration(seconds)} left"
 
 
 def run_line(event: Ended) -> str:
@@ -152,7 +90,7 @@ class PlainDisplay:
                 self.console.print(line, soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
             pace = self.pace
-            tail = f"  {pace.images_per_second:,.0f} images/s  {pace.left_text()}".rstrip()
+            tail = f"  {pace.images_per_second:,.0f} images/s  {left_text(pace)}".rstrip()
             line = f"[{pace.n_ended}/{len(pace.jobs)}] "
             self.console.print(
                 escape(line) + run_line(event) + tail, soft_wrap=True, highlight=False
@@ -240,5 +178,5 @@ class LiveDisplay:
             return
         pace = self.pace
         failures = f"  [red]{pace.n_failed} failed[/red]" if pace.n_failed else ""
-        note = f"{pace.images_per_second:,.0f} images/s  {pace.left_text()}{failures}"
+        note = f"{pace.images_per_second:,.0f} images/s  {left_text(pace)}{failures}"
         self.progress.update(self.overall, completed=pace.n_ended, note=note)

@@ -154,28 +154,42 @@ def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
 
 
 def status(
-    study: StudyFile,
+    study: Annotated[str, typer.Argument(help="A study file, or a stored study's name.")],
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on showing it until its driver ends, or Ctrl-C.")
+    ] = False,
     settings: Settings = None,
     tracking_uri: TrackingUri = None,
     work_dir: WorkDir = WORK_DIR,
     data_dir: DataDir = None,
     device: Device = "auto",
 ) -> None:
-    """Show the state of every run of a study, and what waits for the store.
+    """Show the state of every run of a study, what is being trained now, and what waits.
 
-    Example: ablations status studies/lenet-notes.yaml
+    Works beside a running study, from another terminal in the same folder.
+
+    Example: ablations status studies/lenet-notes.yaml --watch
     """
-    from ablations.cli import listings
+    from ablations.cli import watching
     from ablations.preparation import RunOptions
-    from ablations.tracking.outbox import Outbox
 
+    path = Path(study)
     options = RunOptions(
-        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+        tracking_uri=tracking_uri,
+        work_dir=work_dir,
+        data_dir=data_dir,
+        device=device,
+        study_file=path if path.is_file() else None,
     )
-    prepared, store = _planned(study, settings, options)
-    states = prepared.states(store.stored_runs() if store else [])
-    n_waiting = sum(1 for _ in Outbox(work_dir).entries())
-    listings.show_status(prepared.plan, states, n_waiting, console())
+    if path.is_file():
+        prepared, store = _planned(path, settings, options)
+        view = watching.view_of_file(prepared, store, options)
+    elif settings:
+        raise SpecError("--set", [f"needs a study file, got the name {study!r}"])
+    else:
+        view = watching.view_of_name(study, options)
+    watching.watch(view, console()) if watch else console().print(view.shown())
 
 
 def report(

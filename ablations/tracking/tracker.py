@@ -18,7 +18,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from ablations import history, record
-from ablations.errors import LockedError, StoreError, counted
+from ablations.errors import LockedError, StoreError, StudyNotFoundError, counted, nearest
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, StoredRun
@@ -134,6 +134,23 @@ class Tracker:
                 tag = f"mlflow.experiment.primaryMetric.{key}"
                 self.store.client.set_experiment_tag(experiment, tag, value)
         return changes
+
+    def stored_plan(self, study: str) -> dict[str, Any]:
+        """`plan.json` of a study in the store.
+
+        Raises:
+            StudyNotFoundError: The store has no study of that name.
+            StoreError: The store cannot be reached.
+        """
+        parents = self.store.parents()
+        if study not in parents:
+            known = ", ".join(sorted(parents)) or "none"
+            raise StudyNotFoundError(
+                f"store {self.store.uri}: no study {study!r}; {nearest(study, list(parents))}run "
+                f"it first (stored: {known})"
+            )
+        plan: dict[str, Any] = self.store.read_json(parents[study], record.PLAN_FILE, {})
+        return plan
 
     def stored_runs(self) -> list[StoredRun]:
         """Every run the store holds, of every study."""

@@ -11,7 +11,11 @@ import torch
 from ablations import data
 from ablations.arms import DataFacts
 from ablations.data import Dataset
+from ablations.executors.base import Event
+from ablations.executors.inline import InlineExecutor
+from ablations.jobs import Job, Worker, data_key
 from ablations.plan import Plan, RunSpec, make_plan
+from ablations.progress import Planned
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import parse_study
 from lenet_variants import builders, catalogue, measure
@@ -76,6 +80,20 @@ def run(plan: Callable[..., Plan]) -> Callable[..., RunSpec]:
         return plan(**alone).runs[0]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def told(plan: Callable[..., Plan], digits: Dataset) -> list[Event | Planned]:
+    """The events of a real call of four jobs, the `Planned` first."""
+    made = plan()
+    jobs = tuple(Job(run) for run in made.runs)
+    events: list[Event | Planned] = [
+        Planned(made, {run.run_key: "new" for run in made.runs}, jobs, 1)
+    ]
+    spec = made.runs[0].dataset
+    worker = Worker({data_key(spec): data.prepare(digits, spec)}, "cpu")
+    InlineExecutor(worker).run(jobs, events.append)
+    return events
 
 
 @pytest.fixture

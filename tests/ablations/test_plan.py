@@ -268,7 +268,7 @@ def state_of(plan):
 
     def state(*held, env="here"):
         rows = [stored(key, *row[:1], **dict(row[1:])) for row in held]
-        return run_states(made, rows, lambda _: env)[key]
+        return run_states({key: env}, rows)[key]
 
     return state
 
@@ -306,14 +306,15 @@ def test_newest_attempt_counts_whatever_the_order_of_rows(state_of, old, new):
 def test_runs_of_other_studies_count_and_other_keys_do_not(plan, state_of):
     made = plan()
     first, *others = (item.run_key for item in made.runs)
-    states = run_states(made, [stored(first, "FINISHED", study="another")], lambda _: "here")
+    here = dict.fromkeys((first, *others), "here")
+    states = run_states(here, [stored(first, "FINISHED", study="another")])
     assert states == {first: "done", **dict.fromkeys(others, "new")}
 
 
 def test_environment_is_asked_for_every_run(plan):
     made = plan(factors={"recipe.precision": ["bfloat16"]}, seeds=[0])
     held = [stored(item.run_key, "FINISHED", env="float32") for item in made.runs]
-    states = run_states(made, held, lambda item: item.recipe.precision)
+    states = run_states({item.run_key: item.recipe.precision for item in made.runs}, held)
     assert sorted(states.values()) == ["done", "elsewhere"]
 
 

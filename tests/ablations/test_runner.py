@@ -9,8 +9,9 @@ import pytest
 from ablations.errors import LockedError, SpecError, StoreError
 from ablations.executors.base import Ended
 from ablations.preparation import Prepared, RunOptions
+from ablations.progress import Planned
 from ablations.record import RunRecord, RunState
-from ablations.runner import Planned, run_study
+from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import Tracker, driver_lock

@@ -36,8 +36,7 @@ def test_names_are_shown_as_they_are_and_not_as_markup(console, plan):
     made = plan(arms=[{"name": "[red]bold[/red]", "variant": "softmax"}], question="[b]?[/b]")
     states = {run.run_key: "new" for run in made.runs}
     listings.show_plan(made, states, compare(made), console)
-    listings.show_status(made, states, 0, console)
-    assert _text(console).count("[red]bold[/red]") == 2
+    assert _text(console).count("[red]bold[/red]") == 1
     assert "[b]?[/b]" in _text(console)
 
 
@@ -82,11 +81,3 @@ def test_a_plan_says_what_each_arm_has_other_than_the_control(console, plan):
 def test_an_estimate_says_what_it_rests_on(console, seconds, text):
     listings.show_estimate(seconds, console)
     assert _text(console) == f"{text}\n"
-
-
-def test_a_status_tells_what_waits(console, plan):
-    made = plan()
-    states = {run.run_key: "failed" for run in made.runs}
-    listings.show_status(made, states, 3, console)
-    assert "2 failed" in _text(console)
-    assert "3 runs waiting for the store: ablations sync" in _text(console)

@@ -1,0 +1,150 @@
+"""`status`: what the store has of a study, what its driver is at, and what waits, once or live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ablations import devices
+from ablations.cli.checkup import is_driven
+from ablations.cli.listings import counts_text
+from ablations.cli.terminal import duration
+from ablations.errors import StudyNotFoundError, counted
+from ablations.live import AtWork, Snapshot, read_snapshot
+from ablations.plan import run_states
+from ablations.preparation import Prepared, RunOptions
+from ablations.record import now_ms
+from ablations.tracking.outbox import Outbox
+from ablations.tracking.store import exists, tracking_uri
+from ablations.tracking.tracker import Tracker
+
+WATCH_SECONDS = 1.0
+TRAINING = "training now"
+
+
+@dataclass(frozen=True)
+class View:
+    """A study to be looked at, again and again.
+
+    Attributes:
+        arms: The keys of every arm's runs, in the order of the plan.
+        env_keys: The environment that each run would be trained in here, by key.
+        store: None as long as there is none.
+    """
+
+    study: str
+    arms: Mapping[str, Sequence[str]]
+    env_keys: Mapping[str, str]
+    store: Tracker | None
+    work_dir: Path
+
+    def shown(self) -> RenderableType:
+        """Everything, as it is now."""
+        snapshot = self.snapshot()
+        states = run_states(self.env_keys, self.store.stored_runs() if self.store else [])
+        if snapshot:
+            at_work = {one.run_key for one in snapshot.at_work if one.n_epochs}
+            states |= dict.fromkeys(at_work & set(states), TRAINING)
+        n_waiting = sum(1 for _ in Outbox(self.work_dir).entries())
+        parts: list[RenderableType] = [*_driver_lines(self.study, snapshot)]
+        parts.append(_arm_table(self.arms, states))
+        if n_waiting:
+            parts.append(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
+        return Group(*parts)
+
+    def snapshot(self) -> Snapshot | None:
+        """What the driver of this working folder is at; None if there is no driver."""
+        return read_snapshot(self.work_dir) if is_driven(self.work_dir) else None
+
+
+def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions) -> View:
+    """The study as its file has it now, which may not be how it was run."""
+    plan = prepared.plan
+    runs = plan.runs
+    return View(
+        study=prepared.spec.study,
+        arms={arm.name: [r.run_key for r in runs if r.arm == arm.name] for arm in plan.arms},
+        env_keys={run.run_key: prepared.env_key(run) for run in runs},
+        store=store,
+        work_dir=options.work_dir,
+    )
+
+
+def view_of_name(study: str, options: RunOptions) -> View:
+    """The newest stored plan of a study; reads neither its file nor its data.
+
+    Raises:
+        StudyNotFoundError: The store is not there, or has no study of that name.
+    """
+    uri = tracking_uri(options.tracking_uri)
+    if not exists(uri):
+        raise StudyNotFoundError(
+            f"{study!r} is no study file, and no study of that name is stored: tracking store "
+            f"{uri} is not there yet"
+        )
+    store = Tracker(uri, options.work_dir)
+    plan = store.stored_plan(study)
+    device = devices.choose(options.device)
+    precisions = {arm["name"]: arm["recipe"]["precision"] for arm in plan["arms"]}
+    keys = {
+        precision: devices.environment(device, precision).env_key
+        for precision in set(precisions.values())
+    }
+    runs: Sequence[Mapping[str, Any]] = plan["runs"]
+    return View(
+        study=study,
+        arms={name: [r["run_key"] for r in runs if r["arm"] == name] for name in precisions},
+        env_keys={run["run_key"]: keys[precisions[run["arm"]]] for run in runs},
+        store=store,
+        work_dir=options.work_dir,
+    )
+
+
+def watch(view: View, console: Console) -> None:
+    """Show a study until its driver ends; Ctrl-C leaves the driver at its work."""
+    try:
+        with Live(view.shown(), console=console, auto_refresh=False) as live:
+            while view.snapshot() is not None:
+                time.sleep(WATCH_SECONDS)
+                live.update(view.shown(), refresh=True)
+    except KeyboardInterrupt:
+        console.print("stopped watching; the study goes on", highlight=False)
+
+
+def _driver_lines(study: str, snapshot: Snapshot | None) -> Iterator[RenderableType]:
+    if snapshot is None:
+        yield Text("no driver is at work here")
+        return
+    whose = "" if snapshot.study == study else f" (study {escape(repr(snapshot.study))})"
+    parts = [f"{snapshot.n_ended} of {counted(snapshot.n_jobs, 'run')} ended"]
+    parts += [f"[red]{snapshot.n_failed} failed[/red]"] if snapshot.n_failed else []
+    parts += [f"{snapshot.images_per_second:,.0f} images/s"] if snapshot.images_per_second else []
+    if snapshot.seconds_left is not None:
+        parts.append(f"about {duration(snapshot.seconds_left)} left")
+    yield Text.from_markup(f"[bold]running[/bold]{whose}: {', '.join(parts)}")
+    for one in snapshot.at_work:
+        yield Text(f"  worker {one.worker}: {one.arm} s{one.seed}  {_stage(one)}")
+
+
+def _stage(one: AtWork) -> str:
+    since = duration((now_ms() - one.started_ms) / 1000)
+    done = f"epoch {one.epoch} of {one.n_epochs} done" if one.n_epochs else "probing"
+    return f"{done}, {since}"
+
+
+def _arm_table(arms: Mapping[str, Sequence[str]], states: Mapping[str, str]) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("arm", overflow="fold")
+    table.add_column("runs")
+    for arm, keys in arms.items():
+        table.add_row(escape(arm), counts_text(states[key] for key in keys))
+    return table

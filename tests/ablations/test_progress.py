@@ -1,0 +1,28 @@
+"""The pace of a call, from the events of a real one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ablations.progress import Pace
+
+
+def test_the_time_left_falls_to_nothing(told):
+    pace = Pace()
+    left = []
+    for event in told:
+        pace.take(event)
+        left.append(pace.seconds_left)
+    assert left[0] is None
+    assert left[2] > 0
+    assert left[-1] == 0
+    assert pace.n_ended == 4
+    assert pace.images_per_second > 0
+
+
+def test_runs_that_failed_before_count_as_failed_unless_trained_again(told):
+    planned = told[0]
+    states = dict.fromkeys(planned.states, "failed")
+    pace = Pace()
+    pace.take(replace(planned, states=states, jobs=planned.jobs[:1]))
+    assert pace.n_failed == 3
