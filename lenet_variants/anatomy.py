@@ -6,6 +6,7 @@ changes. Works without numbers, like `measure`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import nn
 
 from lenet_variants import measure
 from lenet_variants.card import Shape
+from lenet_variants.trace import Layer
 
 # What PyTorch's layers show of the sizes they take, which follow from the layers before them.
 _TAKEN = {
@@ -36,13 +38,20 @@ class Part:
         kind: Its class.
         settings: What it was made with, but for the sizes it takes from the layer before it.
         output_shape: Of one image, without the batch dimension.
+        n_macs: Multiply-accumulates an image.
         parameter_shapes: The shape of each of its parameters, by name.
     """
 
     kind: str
     settings: str
     output_shape: tuple[int, ...]
+    n_macs: int
     parameter_shapes: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers in its parameters."""
+        return sum(math.prod(shape) for _, shape in self.parameter_shapes)
 
 
 @dataclass(frozen=True)
@@ -80,9 +89,7 @@ def anatomy(
     """
     model, layers = measure.traced(name, levels, input_shape, n_classes)
     modules = dict(model.named_modules())
-    return {
-        layer.name: _part(modules.get(layer.name, model), layer.output_shape) for layer in layers
-    }
+    return {layer.name: _part(modules.get(layer.name, model), layer) for layer in layers}
 
 
 def difference(one: Mapping[str, Part], other: Mapping[str, Part]) -> Difference:
@@ -97,14 +104,15 @@ def difference(one: Mapping[str, Part], other: Mapping[str, Part]) -> Difference
     )
 
 
-def _part(module: nn.Module, output_shape: tuple[int, ...]) -> Part:
+def _part(module: nn.Module, layer: Layer) -> Part:
     kind = type(module).__name__
     shown = module.extra_repr()
     taken = _TAKEN.get(kind)
     return Part(
         kind=kind,
         settings=taken.sub("", shown) if taken else shown,
-        output_shape=output_shape,
+        output_shape=layer.output_shape,
+        n_macs=layer.n_macs,
         parameter_shapes=tuple(_shapes(module)),
     )
 

@@ -65,7 +65,7 @@ def window_output(
         raise VariantError(
             f"{layer}: expected an input of at least {window}x{window} for its {window}x{window} "
             f"window, got {sides[0]}x{sides[1]} with padding {padding}; use larger images, more "
-            "padding, a smaller kernel, fewer blocks or no pooling"
+            "padding, a smaller kernel or stride, fewer blocks or no pooling"
         )
     return channels, height, width
 
@@ -82,15 +82,31 @@ def pool(number: int, size: Shape, word: str, activation: str) -> tuple[list[Nam
     return layers, pooled
 
 
-def norm(number: int, word: str, n_features: int, *, of_maps: bool) -> Iterator[NamedLayer]:
+def norm(number: int, word: str, size: tuple[int, ...]) -> Iterator[NamedLayer]:
     """The normalisation after weights layer `number`: none, by batch, or in two groups.
 
     An odd number of features makes one group: groups are of equal size.
+
+    Args:
+        number: Of the layer.
+        word: The level.
+        size: Of one example: (maps, height, width), or (units,).
+
+    Raises:
+        VariantError: A group would hold one value, which is always its own mean.
     """
+    n_features = size[0]
     if word == "batch":
-        yield f"norm{number}", (nn.BatchNorm2d if of_maps else nn.BatchNorm1d)(n_features)
+        yield f"norm{number}", (nn.BatchNorm1d if len(size) == 1 else nn.BatchNorm2d)(n_features)
     elif word == "group":
-        yield f"norm{number}", nn.GroupNorm(math.gcd(n_features, 2), n_features)
+        n_groups = math.gcd(n_features, 2)
+        if math.prod(size) == n_groups:
+            raise VariantError(
+                f"norm{number}: expected two values or more in a group, got one in each of "
+                f"{n_groups}, which normalisation makes 0 whatever it was; use more features "
+                "there, or another norm"
+            )
+        yield f"norm{number}", nn.GroupNorm(n_groups, n_features)
 
 
 def dense_layers(
@@ -108,7 +124,7 @@ def dense_layers(
     yield "flatten", nn.Flatten()
     for fc, n_units in enumerate(levels["hidden"], start=1):
         yield f"fc{fc}", nn.Linear(n_inputs, n_units)
-        yield from norm(n_before + fc, levels["norm"], n_units, of_maps=False)
+        yield from norm(n_before + fc, levels["norm"], (n_units,))
         yield f"act{n_before + fc}", ACTIVATIONS[levels["activation"]]()
         if levels["dropout"]:
             yield f"drop{fc}", nn.Dropout(levels["dropout"])

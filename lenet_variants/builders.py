@@ -12,7 +12,7 @@ from torch import nn
 
 from lenet_variants import lenet, mlp
 from lenet_variants.card import Card, Shape
-from lenet_variants.errors import VariantError
+from lenet_variants.errors import BuilderError, VariantError
 from lenet_variants.levels import Value
 
 Builder = Callable[[Shape, int, Mapping[str, Value]], nn.Module]
@@ -39,6 +39,8 @@ def build(card: Card, input_shape: Shape, n_classes: int, levels: Mapping[str, V
     _check_sizes(card.name, input_shape, n_classes)
     try:
         return _BUILDERS[card.family](input_shape, n_classes, levels)
+    except BuilderError as error:
+        raise BuilderError(f"{card.name} {error}") from error
     except VariantError as error:
         raise VariantError(f"{card.name} {error}") from error
 

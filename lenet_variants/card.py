@@ -154,7 +154,8 @@ class Card:
 
     def _unknown(self, level: str) -> str:
         known = ", ".join(sorted(self.levels)) or "none"
-        return f"no such level; {did_you_mean(level, self.levels)}(levels: {known})"
+        hint = did_you_mean(level, self.levels).rstrip()
+        return f"no such level{'; ' if hint else ''}{hint} (levels: {known})"
 
     def _conflicts(self, values: Mapping[str, Value]) -> dict[str, str]:
         found = {name: level.conflict(values[name], values) for name, level in self.levels.items()}

@@ -59,18 +59,22 @@ def remove(name: str) -> None:
 
 
 _PORT = "Dive into Deep Learning, first Chinese edition, PyTorch port (ShusenTang)"
-_EXERCISES = "Dive into Deep Learning, exercises of the LeNet section (modernise LeNet)"
-_STRATEGIES = "LeCun 1989, Generalization and network design strategies (CRG-TR-89-4)"
+_EXERCISES = "Dive into Deep Learning, second edition, section 6.6 (LeNet), exercises"
+_STRATEGIES = (
+    "LeCun 1989, Generalization and network design strategies (CRG-TR-89-4); tabulated in Hastie, "
+    "Tibshirani, Friedman 2009, The elements of statistical learning, section 11.7, table 11.1"
+)
 _ZIP_CODES = (
     "LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition "
-    "(Neural Computation 1)"
+    "(Neural Computation 1), section 3 (network design)"
 )
 _DOCUMENTS = (
     "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition "
     "(Proc. IEEE 86), section II-B"
 )
 _LINEAR_OUTPUT = "squashed output units fitted by squared error: linear scores, for any loss"
-_ZERO_BORDER = "what lies around the image: zeros, the background of images in [0, 1]"
+_ZERO_BORDER = "what lies around images and maps: zeros, the background of images in [0, 1]"
+_RANGE = "the range of pixels: the data set's `normalise`"
 
 LENET = Card(
     name="lenet",
@@ -79,6 +83,7 @@ LENET = Card(
     source=f"{_PORT}, section 5.5",
     levels=LENET_LEVELS,
     family_defaults={name: level.default for name, level in LENET_LEVELS.items()},
+    revision=2,  # 2: local weights have the biases that the level says, before one a unit always
     counts=Counts(44_426, 281_640, 286_334),
     rules=(convolution_rules, dense_rules),
     unspecified=(
@@ -168,6 +173,8 @@ _OF_1998 = (
             "is lecun1998",
             "scores: minus the distances, so that the nearest code has the largest",
             "second-order training one image at a time: the recipe's optimiser",
+            "loss, pixels from -0.1 to 1.175, digits of 28x28 on a field of 32x32: the study's "
+            "`loss`, `normalise: lecun1998` and `image_size`, which scales and adds no field",
         ),
     ),
     LENET.but(
@@ -188,7 +195,7 @@ _OF_1989 = (
         source=_STRATEGIES,
         native_input=(1, 16, 16),
         counts=Counts(2_570, 2_560, 2_570),
-        unspecified=(_LINEAR_OUTPUT,),
+        unspecified=(_LINEAR_OUTPUT, _RANGE),
     ),
     MLP.but(
         "net2",
@@ -197,7 +204,7 @@ _OF_1989 = (
         source=_STRATEGIES,
         native_input=(1, 16, 16),
         counts=Counts(3_214, 3_192, 3_214),
-        unspecified=(_LINEAR_OUTPUT,),
+        unspecified=(_LINEAR_OUTPUT, _RANGE),
     ),
     LENET.but(
         "net3",
@@ -210,12 +217,13 @@ _OF_1989 = (
             "padding": (1, 0),
             "hidden": (),
             "weights": "local",
+            "bias": "unit",
         },
         summary="Net-3: two locally connected layers",
         source=_STRATEGIES,
         native_input=(1, 16, 16),
         counts=Counts(1_226, 1_136, 1_226),
-        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER),
+        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER, _RANGE),
     ),
     LENET.but(
         "net4",
@@ -234,7 +242,7 @@ _OF_1989 = (
         source=_STRATEGIES,
         native_input=(1, 16, 16),
         counts=Counts(1_132, 2_112, 2_266),
-        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER),
+        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER, _RANGE),
     ),
     LENET.but(
         "net5",
@@ -252,7 +260,7 @@ _OF_1989 = (
         source=_STRATEGIES,
         native_input=(1, 16, 16),
         counts=Counts(1_060, 4_992, 5_194),
-        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER),
+        unspecified=(_LINEAR_OUTPUT, _ZERO_BORDER, _RANGE),
     ),
     LENET.but(
         "lenet1-1989",
@@ -274,6 +282,7 @@ _OF_1989 = (
             "which 8 maps of H1 each map of H2 sees: three groups, as in lecun1989-repro",
             _LINEAR_OUTPUT,
             _ZERO_BORDER,
+            _RANGE,
         ),
     ),
 )
@@ -284,7 +293,10 @@ _OWN = (
         summary="the LeNet's layout with today's parts: ReLU, max pooling, batch normalisation",
         source="ours: what a practitioner would do today with the same layers",
         counts=Counts(44_856, 281_640, 291_222),
-        unspecified=("dropout, more channels: left out, to keep the layout",),
+        unspecified=(
+            "dropout, more channels: left out, to keep the layout",
+            "biases of fc1 and fc2: kept, though the normalisation after them takes them out",
+        ),
     ),
     LENET.but(
         "lenet-gap",
@@ -296,11 +308,11 @@ _OWN = (
     ),
     LENET.but(
         "locally-connected",
-        {"weights": "local"},
-        summary="the LeNet with the same receptive fields and no weight shared",
+        {"weights": "local", "bias": "unit"},
+        summary="the LeNet with the same receptive fields and nothing shared, biases neither",
         source=f"ours, after {_STRATEGIES}: locality without weight sharing",
         counts=Counts(286_334, 281_640, 286_334),
-        unspecified=("biases: not shared either, one a unit",),
+        unspecified=("inputs other than 28x28: as many kernels as the maps have units",),
     ),
     MLP,
     MLP.but(
@@ -309,6 +321,7 @@ _OWN = (
         summary="softmax regression: one linear map from pixels to classes",
         source=f"{_PORT}, section 3.7",
         counts=Counts(7_850, 7_840, 7_850),
+        unspecified=("inputs other than 28x28: the map takes all values of the image",),
     ),
     MLP.but(
         "mlp-matched",

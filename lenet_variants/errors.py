@@ -3,6 +3,7 @@
 VariantError (ValueError)          a network that cannot be described, built or run
 ├── UnknownVariantError (LookupError)   no variant has this name
 ├── DuplicateVariantError               two variants want one name
+├── BuilderError                        a user's builder failed, and did not refuse by ValueError
 ├── LevelError                          levels a variant does not have or values they do not take
 └── PluginError                         a user's file that cannot be loaded
 """
@@ -27,6 +28,10 @@ class DuplicateVariantError(VariantError):
 
 class PluginError(VariantError):
     """A user's file that cannot be loaded."""
+
+
+class BuilderError(VariantError):
+    """A user's builder raised what is no refusal: a mistake in it, and not in the request."""
 
 
 class LevelError(VariantError):

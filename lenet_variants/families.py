@@ -99,11 +99,6 @@ def convolution_rules(levels: Mapping[str, Value]) -> dict[str, str]:
     n_blocks = len(channels) if isinstance(channels, tuple) else 0
     weights = each_block(levels["weights"], n_blocks)
     found: dict[str, str] = {}
-    if levels["bias"] == "unit" and set(weights) == {"local"}:
-        found["bias"] = (
-            "expected 'map' or 'none' beside weights 'local', whose units share nothing and so "
-            "have their own bias already, got 'unit'; leave bias out"
-        )
     kernels = each_block(levels["kernel_size"], n_blocks)
     paddings = each_block(levels["padding"], n_blocks)
     if any(int(p) >= int(k) for p, k in zip(paddings, kernels, strict=True)):  # type: ignore[arg-type]

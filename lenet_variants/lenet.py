@@ -103,7 +103,7 @@ def _block_layers(block: _Block, size: Shape, lenet: LeNetLevels) -> tuple[list[
     maps = (block.n_maps, height, width)
     layers = [
         (conv, _convolution(block, size, maps, lenet)),
-        *norm(block.number, lenet["norm"], block.n_maps, of_maps=True),
+        *norm(block.number, lenet["norm"], maps),
         (f"act{block.number}", ACTIVATIONS[lenet["activation"]]()),
     ]
     pooling, pooled = pool(block.number, maps, lenet["pooling"], lenet["activation"])
@@ -115,7 +115,7 @@ def _convolution(block: _Block, size: Shape, maps: Shape, lenet: LeNetLevels) ->
     window = (block.kernel_size, block.stride, block.padding)
     bias = lenet["bias"]
     if block.weights == "local":
-        return LocalConv2d(size, maps, window, "none" if bias == "none" else "unit")
+        return LocalConv2d(size, maps, window, bias)
     table = lenet["connections"] if block.number == 2 else "full"  # noqa: PLR2004 (C3, H2)
     if table == "full" and bias != "unit":
         n_inputs = size[0]

@@ -74,9 +74,10 @@ class Choice(Level):
     def parse(self, raw: object) -> Value:
         if isinstance(raw, str) and raw in self.words:
             return raw
-        near = did_you_mean(raw, self.words)
+        hint = did_you_mean(raw, self.words).rstrip()
+        near = f"; {hint}" if hint else ""
         raise VariantError(
-            f"expected one of {len(self.words)} words, got {raw!r}; {near}(allowed: {self.allowed})"
+            f"expected one of {len(self.words)} words, got {raw!r}{near} (allowed: {self.allowed})"
         )
 
     def neighbours(self, value: Value) -> tuple[Value, ...]:
@@ -147,7 +148,8 @@ class Number(Level):
 
     def neighbours(self, value: Value) -> tuple[Value, ...]:
         number = self.parse(value)
-        near = (number / 2, number + (0.5 if self.below is None else (self.below - number) / 2))
+        room = 1.0 if self.below is None else self.below - number
+        near = (number / 2, number + room / 4, number + room / 2)
         return tuple(other for other in near if other != number)
 
 
@@ -195,9 +197,10 @@ class Integers(Level):
     def neighbours(self, value: Value) -> tuple[Value, ...]:
         numbers = self.parse(value)
         *short, last = numbers or (8,)
-        near = [(*short, other) for other in _around(last, self.low)]
+        near = [(*numbers[:at], one + 1, *numbers[at + 1 :]) for at, one in enumerate(numbers)]
+        near += [(*short, other) for other in _around(last, self.low)]
         near += [(*numbers, last)] + ([tuple(short)] if len(short) >= self.shortest else [])
-        return tuple(other for other in near if other != numbers)
+        return tuple(other for other in dict.fromkeys(near) if other != numbers)
 
 
 @dataclass(frozen=True)
@@ -217,8 +220,8 @@ class _EachBlock(Level):
         if len(value) == len(blocks):
             return None
         return (
-            f"expected one value for each of the {len(blocks)} {self.blocks} {list(blocks)}, "
-            f"got {list(value)!r}; give {len(blocks)} of them, or one for all"
+            f"expected one value for each of the {len(blocks)} blocks ({self.blocks} "
+            f"{list(blocks)}), got {list(value)!r}; give {len(blocks)} of them, or one for all"
         )
 
 

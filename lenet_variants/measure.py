@@ -7,7 +7,7 @@ shapes and no numbers, so that even a network too large for the machine is descr
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import torch
@@ -21,6 +21,7 @@ from lenet_variants.levels import Value
 from lenet_variants.trace import Layer, trace
 
 QUANTITIES = ("connections", "macs", "parameters")
+_POWERS = 12  # of 2, tried as the smallest width
 _MOST_ABOVE = 0.1  # the share of its target by which a matched network may be too large
 
 
@@ -101,8 +102,8 @@ def match(
     width, so the nearest is one of the two on either side of the target; of a tie the smaller.
 
     Raises:
-        VariantError: The variant has no hidden layers, `by` is no quantity, or one hidden unit is
-            far more than the target already.
+        VariantError: The variant has no hidden layers, `by` is no quantity, or the fewest hidden
+            units it takes are far more than the target already.
     """
     resolved = find(name).resolve(levels)
     hidden = resolved.get("hidden")
@@ -124,12 +125,14 @@ def match(
         return int(getattr(count(name, at(width), input_shape, n_classes), f"n_{by}"))
 
     goal = int(getattr(target, f"n_{by}"))
-    if size(1) > (1 + _MOST_ABOVE) * goal:
+    fewest = _narrowest(size)
+    if size(fewest) > (1 + _MOST_ABOVE) * goal:
         raise VariantError(
             f"{name}: expected a network that hidden sizes can bring to n_{by} {goal:,}, got "
-            f"{size(1):,} with one hidden unit; match by another quantity, or a smaller network"
+            f"{size(fewest):,} with hidden layers of {fewest}; match by another quantity, or a "
+            "smaller network"
         )
-    widest = 1
+    widest = fewest
     while size(widest) < goal:
         if size(2 * widest) <= size(widest):
             raise VariantError(
@@ -137,10 +140,22 @@ def match(
                 f"{widest} and for {2 * widest} units; match by another quantity"
             )
         widest *= 2
-    widths = range(1, widest + 1)
+    widths = range(fewest, widest + 1)
     above = bisect_left(widths, goal, key=size)
     nearest = min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(size(width) - goal))
     return at(nearest)
+
+
+def _narrowest(size: Callable[[int], int]) -> int:
+    """The smallest power of 2 that a network takes as a width: codes or groups may need several."""
+    for width in (1 << power for power in range(_POWERS)):
+        try:
+            size(width)
+        except VariantError as error:
+            refusal = error
+        else:
+            return width
+    raise refusal
 
 
 def traced(

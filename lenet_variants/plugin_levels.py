@@ -7,7 +7,8 @@ Torch-free, like the levels themselves.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lenet_variants.errors import VariantError
@@ -17,15 +18,19 @@ _RESERVED = ("name", "input_shape", "n_classes")  # `create` has parameters of t
 _SIGNATURE = "(input_shape, n_classes, *, level=default, ...)"
 
 
-def levels_of(builder: Callable[..., Any], where: str) -> dict[str, Level]:
+def levels_of(
+    builder: Callable[..., Any], where: str, layers: Mapping[str, Sequence[str]]
+) -> dict[str, Level]:
     """One level for each keyword-only parameter of `builder`.
 
     Args:
         builder: A function (input_shape, n_classes, *, level=default, ...).
         where: What to call it in errors.
+        layers: By level, the names of the layers it may change, less their numbers.
 
     Raises:
-        VariantError: The signature is another, or a default is of no kind a level can have.
+        VariantError: The signature is another, a default is of no kind a level can have, or
+            `layers` names what is no level.
     """
     parameters = list(inspect.signature(builder).parameters.values())
     positional, levels = parameters[:2], parameters[2:]
@@ -44,7 +49,15 @@ def levels_of(builder: Callable[..., Any], where: str) -> dict[str, Level]:
             f"{where}: expected annotations that can be read, got {error}; import that name at "
             "the top of the file"
         ) from error
-    return {one.name: _level(one, hints.get(one.name), where) for one in levels}
+    names = [one.name for one in levels]
+    for name in layers:
+        if name not in names:
+            raise VariantError(
+                f"{where}: expected the layers of its levels {names}, got those of {name!r}; "
+                "name a keyword-only parameter of the builder"
+            )
+    found = {one.name: _level(one, hints.get(one.name), where) for one in levels}
+    return {name: replace(one, layers=tuple(layers.get(name, ()))) for name, one in found.items()}
 
 
 def _level(parameter: inspect.Parameter, hint: object, where: str) -> Level:

@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch import nn
 
 from lenet_variants import builders, catalogue, measure
 from lenet_variants.card import Card, Counts, Shape
-from lenet_variants.errors import PluginError, VariantError, did_you_mean
+from lenet_variants.errors import BuilderError, PluginError, VariantError, did_you_mean
 from lenet_variants.levels import Value
 from lenet_variants.plugin_levels import levels_of
 
@@ -74,6 +74,7 @@ def register_variant(
     summary: str | None = None,
     native_input: Shape = (1, 28, 28),
     counts: Counts | None = None,
+    layers: Mapping[str, Sequence[str]] | None = None,
 ) -> Callable[[UserBuilder], UserBuilder]:
     """Register a function that builds a network; its keyword-only parameters become levels.
 
@@ -83,6 +84,8 @@ def register_variant(
         summary: One line; by default the first of the function's docstring.
         native_input: The image shape it was designed for.
         counts: Its size there as the source has it, for `check_variant` to hold it to.
+        layers: By level, the names of all layers it may add, remove or set, less the numbers at
+            their ends; what else it changes is then told. Of a level left out, nothing is known.
 
     Returns:
         A decorator that returns the function unchanged. The function takes (input_shape,
@@ -105,7 +108,7 @@ def register_variant(
                 f"{place}: expected a name of letters, digits, '.', '_' and '-', got {name!r}; "
                 "rename the variant"
             )
-        levels = levels_of(builder, place)
+        levels = levels_of(builder, place, layers or {})
         described = (inspect.getdoc(builder) or name).splitlines()[0]
         catalogue.add(
             Card(
@@ -235,9 +238,13 @@ def _called_with_keywords(builder: UserBuilder) -> builders.Builder:
         except VariantError:
             raise
         except Exception as error:  # a user's builder may raise anything
-            raise VariantError(
-                f"{place}: expected a network for images of {list(input_shape)} in {n_classes} "
-                f"classes, got {type(error).__name__}: {error}; use other sizes or mend it"
+            asked = f"images of {list(input_shape)} in {n_classes} classes"
+            if isinstance(error, ValueError):
+                raise VariantError(f"{place}: refuses {asked}: {error}; use others") from error
+            raise BuilderError(
+                f"{place}: expected a network for {asked} at "
+                f"{dict(levels)!r}, got {type(error).__name__}: {error}; mend it, or raise "
+                "ValueError where it cannot build one"
             ) from error
         if not isinstance(model, nn.Module):
             raise VariantError(

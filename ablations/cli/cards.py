@@ -5,13 +5,14 @@ Each has its plain values (the `--json` output, documented in docs/json.md) and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from ablations.designs import level_text
@@ -66,10 +67,15 @@ def show_variants(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
             escape(row["name"]),
             level_text(row["input"]),
             *(f"{row[count]:,}" for count in ("n_parameters", "n_macs", "n_connections")),
-            escape(row["summary"]),
+            f"{escape(row['summary'])}\n[dim]{escape(_origin(row))}[/dim]",
         )
     console.print(table)
     console.print("one with its source, levels and layers: ablations describe lenet5-1998")
+
+
+def _origin(row: Mapping[str, Any]) -> str:
+    """What a variant is a diff of, and where it comes from."""
+    return f"{row['family']}: {_changes(catalogue.find(row['name']))}. {row['source']}"
 
 
 def registry_page(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -160,6 +166,16 @@ def show_description(facts: Mapping[str, Any], console: Console) -> None:
     console.print(f"[bold]{escape(facts['name'])}[/bold]  {escape(facts['summary'])}")
     console.print(_card_table(facts))
     console.print()
+    table = _layer_table(facts, "{:,}".format)
+    room = console.options.update(max_width=1000)
+    if Measurement.get(console, room, table).maximum > console.width:
+        table = _layer_table(facts, _in_short)
+    console.print(table)
+    n, size = facts["n_parameters"], _bytes_text(facts["n_parameters"] * FLOAT32_BYTES)
+    console.print(f"{n:,} parameters, {size} in float32", highlight=False)
+
+
+def _layer_table(facts: Mapping[str, Any], written: Callable[[int], str]) -> Table:
     table = Table(**_TIGHT)
     for name in ("layer", "kind", "output"):
         table.add_column(name, overflow="fold")
@@ -167,13 +183,19 @@ def show_description(facts: Mapping[str, Any], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("sees", no_wrap=True)
     for layer in facts["layers"]:
-        table.add_row(*_layer_cells(layer, facts))
+        table.add_row(*_layer_cells(layer, facts, written))
     table.add_section()
-    totals = [f"{facts[name]:,}" for name in ("n_parameters", "n_macs", "n_connections")]
+    totals = [written(facts[name]) for name in ("n_parameters", "n_macs", "n_connections")]
     table.add_row("total", "", "", totals[0], "", totals[1], "", totals[2], "")
-    console.print(table)
-    size = _bytes_text(facts["n_parameters"] * FLOAT32_BYTES)
-    console.print(f"weights {size} in float32", highlight=False)
+    return table
+
+
+def _in_short(number: int) -> str:
+    """A count in four digits, where a terminal has no room for all: 768M, 2.458G, 9,999."""
+    for unit, size in (("G", 10**9), ("M", 10**6)):
+        if number >= size:
+            return f"{number / size:.4g}{unit}"
+    return f"{number:,}"
 
 
 def _card_table(facts: Mapping[str, Any]) -> Table:
@@ -194,17 +216,19 @@ def _card_table(facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _layer_cells(layer: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+def _layer_cells(
+    layer: Mapping[str, Any], facts: Mapping[str, Any], written: Callable[[int], str]
+) -> list[str]:
     seen = layer["receptive_field"]
     return [
         escape(layer["name"]),
         escape(layer["kind"]),
         level_text(layer["output_shape"]),
-        f"{layer['n_parameters']:,}",
+        written(layer["n_parameters"]),
         _share(layer["n_parameters"], facts["n_parameters"]),
-        f"{layer['n_macs']:,}",
+        written(layer["n_macs"]),
         _share(layer["n_macs"], facts["n_macs"]),
-        f"{layer['n_connections']:,}",
+        written(layer["n_connections"]),
         level_text(seen) if seen else "-",
     ]
 

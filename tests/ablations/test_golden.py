@@ -10,6 +10,7 @@ import hashlib
 
 import pytest
 import torch
+import yaml
 
 from ablations import training
 from ablations.data import prepare
@@ -29,6 +30,9 @@ RECIPE = {
 # (0.001 where rounding errors grow at 0.1: scores that are squared distances, and batch norm).
 # Not Adam, which divides by tiny gradients and so turns another CPU's rounding into another loss.
 SMALL_STEPS = {"lenet5-1998": 0.001, "lenet-bn": 0.001, "lenet-modern": 0.001}
+REVISIONS = {"lenet": 2, "mlp": 1}
+"""The revisions of the families under which the numbers below were stored."""
+
 GOLDEN = {
     "lenet": (
         "4810844949473c94427904780e1c5144803728a28a6945d622bf86a9b68cb702",
@@ -142,6 +146,22 @@ def weights_digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
+# The same digest for levels that bring weights of their own and that no variant has.
+LEVELS = {
+    "pooling=strided_conv": "e60fac7c2db08a36f643a65d7ae69b3a3935907a0acf9bf35f69785e17017f13",
+    "norm=group": "bc688e9b8255f8fe0bb2390b511e0fd854c9442c8e797424e2ecf400c748793f",
+    "weights=local": "fab21f87dd6a5cffe7973771c94ede11ddc2700fb6e71fc095903d8c43b69847",
+    "bias=unit": "89cbbaa05a233f9ab752f4334114438a8ebd838f1f20e659ee2b71d88ef6a918",
+    "padding=2": "d7025f3bb567735d959e867f735b52d5fc7ebcc674cb6c34a73d9a4f0c3531f0",
+    "output=rbf": "8f510250a4d809e208b39ad41290c9cbb976e70e9e299000060a65fb7441cca3",
+}
+
+
+def test_the_numbers_are_of_the_present_revisions():
+    present = {card.family: card.revision for card in map(catalogue.find, catalogue.names())}
+    assert present == REVISIONS, "store new numbers where they moved, then the new revision"
+
+
 def test_golden_numbers_cover_every_built_in_variant():
     assert set(GOLDEN) == set(catalogue.names()), "add the new variant's numbers to GOLDEN"
 
@@ -157,6 +177,22 @@ def test_initial_weights_are_the_stored_ones(golden_run):
         f"{golden_run.variant}: the initial weights moved to {found}; if that is meant, raise "
         f"`revision` of the {family!r} cards in lenet_variants/catalogue.py (or TRAINING_REVISION "
         "in ablations/record.py, if every variant moved) and store the new digest"
+    )
+
+
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
+    reason="without fused multiply-add the last bit of a draw differs",
+)
+@pytest.mark.parametrize("setting", LEVELS)
+def test_initial_weights_at_other_levels_are_the_stored_ones(run, setting):
+    level, _, value = setting.partition("=")
+    control = {"variant": "lenet", "levels": {level: yaml.safe_load(value)}}
+    dataset = {"name": "digits", "subset": 100, "image_size": [28, 28]}
+    found = weights_digest(training.initial_model(run(control=control, dataset=dataset), CPU))
+    assert found == LEVELS[setting], (
+        f"lenet with {setting}: the initial weights moved to {found}; if that is meant, raise "
+        "`revision` in lenet_variants/catalogue.py and store the new digest"
     )
 
 

@@ -69,11 +69,21 @@ def test_normalisation_comes_before_and_dropout_after_each_activation():
     assert isinstance(layers["norm1"], nn.BatchNorm1d)
 
 
-@pytest.mark.parametrize(("n_features", "n_groups"), [(6, 2), (3, 1), (1, 1)])
-def test_groups_are_two_where_they_can_be_of_one_size(n_features, n_groups):
-    ((name, layer),) = blocks.norm(4, "group", n_features, of_maps=True)
+@pytest.mark.parametrize(
+    ("size", "n_groups"), [((6, 3, 3), 2), ((3,), 1), ((1, 2, 1), 1), ((2, 1, 2), 2)]
+)
+def test_groups_are_two_where_they_can_be_of_one_size(size, n_groups):
+    ((name, layer),) = blocks.norm(4, "group", size)
     assert name == "norm4"
     assert layer.num_groups == n_groups
+
+
+@pytest.mark.parametrize("size", [(1,), (2,), (1, 1, 1), (2, 1, 1)])
+def test_a_group_of_one_value_is_refused(size):
+    """It is its own mean, so that the network would give the same scores for every image."""
+    with pytest.raises(VariantError, match=r"^norm3: expected two values or more in a group"):
+        list(blocks.norm(3, "group", size))
+    assert list(blocks.norm(3, "batch", size))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_all_problems_are_told_at_once():
 
 def test_levels_are_checked_beside_each_other():
     d2l = catalogue.find("lenet-d2l")
-    with pytest.raises(LevelError, match=r"lenet-d2l padding: .* each of the 3 channels"):
+    with pytest.raises(LevelError, match=r"lenet-d2l padding: .* each of the 3 blocks"):
         d2l.resolve({"channels": [6, 16, 32]})
     assert d2l.resolve({"channels": [6, 16, 32], "padding": 2})["padding"] == 2
 
@@ -85,7 +85,7 @@ def test_identity_names_only_what_differs_from_the_family():
 
 
 def test_code_of_a_built_in_variant_is_its_familys_revision():
-    assert catalogue.find("lenet-wide").code == {"family": "lenet", "revision": 1}
+    assert catalogue.find("lenet-wide").code == {"family": "lenet", "revision": 2}
 
 
 def test_a_diff_with_an_unknown_level_is_refused():

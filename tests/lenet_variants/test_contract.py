@@ -5,10 +5,7 @@ The second half breaks each promise on purpose, so that a check that sees nothin
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections import OrderedDict
-from typing import Literal
 
 import pytest
 import torch
@@ -16,9 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 import lenet_variants
-from lenet_variants import builders, catalogue, families, measure, mlp
+from lenet_variants import catalogue, measure
 from lenet_variants.card import Counts
-from lenet_variants.contract import PROMISES, SIZES, check_variant
+from lenet_variants.contract import PROMISES, check_variant
+from lenet_variants.subject import SIZES
 
 BUILT_IN = catalogue.names()
 
@@ -84,50 +82,11 @@ class TestBuiltIn:
         assert found.plugin_digest is None
 
 
-def tried(family, level):
-    """The values of a level that some variant is changed to or from."""
-    found = set()
-    for name in BUILT_IN:
-        card = catalogue.find(name)
-        if card.family != family:
-            continue
-        own = card.levels[level]
-        for value in own.neighbours(own.default):
-            with contextlib.suppress(lenet_variants.VariantError):
-                measure.count(name, {level: value}, card.native_input, card.n_classes)
-                found |= {own.default, value}
-    return found
-
-
-@pytest.mark.contract
-@pytest.mark.parametrize(
-    ("family", "level"),
-    [("lenet", level) for level in families.LENET_LEVELS]
-    + [("mlp", level) for level in families.MLP_LEVELS],
-)
-def test_every_level_is_changed_to_every_word_on_some_variant(family, level):
-    """A neighbour that is refused everywhere would never be seen to change anything."""
-    own = catalogue.find(family).levels[level]
-    assert tried(family, level) >= set(getattr(own, "words", ())) - {own.default}
-    assert tried(family, level)
-
-
 class Net(nn.Sequential):
     """A linear map, and what a test does to it."""
 
     def __init__(self, n_inputs, n_classes, *, bias=True):
         super().__init__(nn.Flatten(), nn.Linear(n_inputs, n_classes, bias=bias))
-
-
-@pytest.fixture
-def broken(forget_variants):
-    """The names and details of the broken promises of the variant that a builder makes."""
-
-    def check(builder, **about):
-        lenet_variants.register_variant("mine", source="this test", **about)(builder)
-        return {one.name: one.detail for one in check_variant("mine") if not one.passed}
-
-    return check
 
 
 def test_a_plain_network_keeps_every_promise(broken):
@@ -155,6 +114,8 @@ def test_a_network_that_is_not_built_natively_breaks_all(broken):
     details = broken(never)
     assert set(details) == set(PROMISES)
     assert "its native input is refused" in details["builds"]
+    unbuilt = "not checked, since it is not built at its native input"
+    assert {details[promise] for promise in set(PROMISES) - {"builds"}} == {unbuilt}
 
 
 def test_sizes_written_into_the_network_break_builds(broken):
@@ -302,62 +263,6 @@ def test_a_state_outside_the_state_dict_breaks_saves(broken):
     assert set(broken(hidden)) == {"saves"}
 
 
-def test_a_level_that_changes_nothing_breaks_levels(broken):
-    def deaf(input_shape, n_classes, *, act: Literal["relu", "tanh"] = "relu"):
-        return Net(math.prod(input_shape), n_classes)
-
-    details = broken(deaf)
-    assert set(details) == {"levels"}
-    assert details["levels"].startswith("expected act='tanh' to change layers, shapes or scores")
-
-
-def test_a_level_that_shows_only_in_training_is_a_level(broken):
-    def dropping(input_shape, n_classes, *, rate: float = 0.5):
-        class Dropping(Net):
-            def forward(self, images):
-                return functional.dropout(super().forward(images), rate, self.training)
-
-        return Dropping(math.prod(input_shape), n_classes)
-
-    assert broken(dropping) == {}
-
-
-@pytest.mark.parametrize(
-    ("stems", "strange"), [(("conv",), "act1, act2, act3, act4"), (("fc", "output"), "act1")]
-)
-def test_a_level_that_changes_more_than_it_says_breaks_levels(monkeypatch, stems, strange):
-    level = families.LENET_LEVELS["activation"]
-    wrong = lenet_variants.levels.Choice("sigmoid", words=level.words, layers=stems)
-    card = catalogue.find("lenet")
-    lying = {**card.levels, "activation": wrong}
-    monkeypatch.setitem(catalogue._CARDS, "lenet", lenet_variants.card.replace(card, levels=lying))
-    details = {check.name: check.detail for check in check_variant("lenet") if not check.passed}
-    assert set(details) == {"levels"}
-    assert f"got a change of {strange}" in details["levels"]
-
-
-def test_sizes_that_change_before_the_changed_layer_break_levels(monkeypatch):
-    class Cropped(nn.Sequential):
-        def forward(self, images):
-            return super().forward(images[..., 1:])
-
-    def build(input_shape, n_classes, levels):
-        if levels["activation"] != "tanh":
-            return mlp.build(input_shape, n_classes, levels)
-        channels, height, width = input_shape
-        return Cropped(
-            OrderedDict(
-                mlp.build((channels, height, width - 1), n_classes, levels).named_children()
-            )
-        )
-
-    monkeypatch.setitem(builders._BUILDERS, "mlp", build)
-    details = {check.name: check.detail for check in check_variant("mlp") if not check.passed}
-    assert set(details) == {"levels"}
-    assert "expected activation='tanh' to change layers named act" in details["levels"]
-    assert "got a change of flatten, fc1" in details["levels"]
-
-
 def test_the_callers_generator_is_left_alone():
     state = torch.get_rng_state()
     check_variant("softmax")
@@ -367,3 +272,72 @@ def test_the_callers_generator_is_left_alone():
 def test_a_variant_that_is_not_there_is_refused():
     with pytest.raises(lenet_variants.UnknownVariantError, match="did you mean 'lenet'"):
         check_variant("lenett")
+
+
+def test_a_builder_that_fails_has_not_refused(broken):
+    def mistaken(input_shape, n_classes):
+        if input_shape[0] == 3:
+            raise KeyError("colour")
+        return Net(math.prod(input_shape), n_classes)
+
+    details = broken(mistaken)
+    assert set(details) == {"builds", "trains"}
+    assert "got KeyError: 'colour'; mend it, or raise ValueError where it" in details["builds"]
+
+
+def test_numbers_drawn_in_evaluation_break_alone(broken):
+    def drawing(input_shape, n_classes):
+        class Drawing(Net):
+            def forward(self, images):
+                return functional.dropout(super().forward(images), 0.5)
+
+        return Drawing(math.prod(input_shape), n_classes)
+
+    details = broken(drawing)
+    assert "got others the second time; draw nothing and keep nothing there" in details["alone"]
+
+
+def test_scores_that_are_no_numbers_break_alone(broken):
+    def endless(input_shape, n_classes):
+        class Endless(Net):
+            def forward(self, images):
+                scores = super().forward(images)
+                return scores if self.training else scores / 0
+
+        return Endless(math.prod(input_shape), n_classes)
+
+    assert "expected finite scores in eval mode" in broken(endless)["alone"]
+
+
+def test_images_that_are_written_to_break_alone(broken):
+    def writing(input_shape, n_classes):
+        class Writing(Net):
+            def forward(self, images):
+                if not self.training and images.device.type != "meta":
+                    images.mul_(0.5)
+                return super().forward(images)
+
+        return Writing(math.prod(input_shape), n_classes)
+
+    assert "got them changed; do not write to them" in broken(writing)["alone"]
+
+
+def test_a_network_without_anything_to_train_breaks_trains(broken):
+    def frozen(input_shape, n_classes):
+        return Net(math.prod(input_shape), n_classes).requires_grad_(requires_grad=False)
+
+    details = broken(frozen)
+    assert set(details) == {"trains"}
+    assert "got none that require a gradient; unfreeze some" in details["trains"]
+
+
+def test_a_bias_that_a_normalisation_takes_out_is_told_and_breaks_nothing(broken):
+    def normed(input_shape, n_classes):
+        n_inputs = math.prod(input_shape)
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(n_inputs, 8), nn.BatchNorm1d(8), nn.Linear(8, n_classes)
+        )
+
+    assert broken(normed) == {}
+    trains = next(one for one in check_variant("mine") if one.name == "trains")
+    assert trains.detail.endswith("; a normalisation takes 1.bias out again in training")

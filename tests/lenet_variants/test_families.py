@@ -13,7 +13,6 @@ REFUSED = [
     ("lenet", {"dropout": 0.5, "hidden": []}, "dropout", "expected 0 without hidden layers"),
     ("mlp", {"dropout": 0.5, "hidden": []}, "dropout", "got 0.5; give the level 'hidden'"),
     ("lenet", {"output": "rbf", "hidden": []}, "output", "expected 'linear' without hidden"),
-    ("lenet", {"bias": "unit", "weights": "local"}, "bias", "have their own bias already"),
     ("lenet", {"padding": 5}, "padding", "less than the kernel size, .* got 5 for kernel_size 5"),
     (
         *("lenet", {"kernel_size": [5, 1], "padding": [1, 1]}, "padding"),
@@ -29,7 +28,7 @@ REFUSED = [
         *("lenet", {"connections": "c3-1998", "weights": ["shared", "local"]}, "connections"),
         "the second block has weights 'local'",
     ),
-    ("lenet", {"weights": ["local"]}, "weights", "one value for each of the 2 channels"),
+    ("lenet", {"weights": ["local"]}, "weights", "one value for each of the 2 blocks"),
     ("lenet", {"weights": ["local", "own"]}, "weights", r"got \['local', 'own'\]"),
     ("lenet", {"dropout": 1}, "dropout", "a finite number >= 0 and < 1, got 1"),
     ("lenet", {"stride": 0}, "stride", "an integer >= 1"),

@@ -111,7 +111,7 @@ def test_one_entry_for_each_block():
     assert padding.conflict((2, 0), {"channels": (6, 16)}) is None
     problem = padding.conflict((2, 0, 0), {"channels": (6, 16)})
     assert problem is not None
-    assert "each of the 2 channels [6, 16], got [2, 0, 0]; give 2 of them" in problem
+    assert "each of the 2 blocks (channels [6, 16]), got [2, 0, 0]; give 2 of them" in problem
 
 
 def test_number_zero_and_false_are_different_defaults():
@@ -126,13 +126,13 @@ def test_number_zero_and_false_are_different_defaults():
         (POOLING, "avg", ("max", "none")),
         (Text("a"), "a", ()),
         (Flag(default=True), True, (False,)),
-        (Number(2.0), 2.0, (1.0, 2.5)),
-        (Number(0.0), 0.0, (0.5,)),
-        (RATE, 0.5, (0.25, 0.75)),
-        (RATE, 0.0, (0.5,)),
+        (Number(2.0), 2.0, (1.0, 2.25, 2.5)),
+        (Number(0.0), 0.0, (0.25, 0.5)),
+        (RATE, 0.5, (0.25, 0.625, 0.75)),
+        (RATE, 0.0, (0.25, 0.5)),
         (Integer(1, low=1), 1, (2,)),
         (Integer(0), 0, (1, -1)),
-        (CHANNELS, (6, 16), ((6, 17), (6, 15), (6, 16, 16), (6,))),
+        (CHANNELS, (6, 16), ((7, 16), (6, 17), (6, 15), (6, 16, 16), (6,))),
         (CHANNELS, (1,), ((2,), (1, 1))),
         (Integers(()), (), ((9,), (7,), (8,))),
         (PerBlock(0), 0, (1,)),

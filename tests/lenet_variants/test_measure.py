@@ -172,11 +172,26 @@ def test_the_match_is_the_nearest_of_all_widths(input_shape, n_classes):
 
 def test_a_target_far_below_one_hidden_unit_is_refused():
     target = measure.count("lenet", {}, *DIGITS)
-    with pytest.raises(VariantError, match=r"n_parameters 44,426, got 244,759 with one hidden"):
+    with pytest.raises(
+        VariantError, match=r"n_parameters 44,426, got 244,759 with hidden layers of 1;"
+    ):
         measure.match("locally-connected", {}, *DIGITS, target)
     least = measure.count("mlp", {"hidden": [1]}, *DIGITS)  # 805 parameters
     slightly_less = replace(least, n_parameters=750)
     assert measure.match("mlp", {}, *DIGITS, slightly_less)["hidden"] == (1,)
+
+
+def test_a_network_that_takes_no_single_hidden_unit_is_matched_from_its_narrowest():
+    """Codes of 10 classes need 16 units before them."""
+    size = ((1, 32, 32), 10)
+    target = measure.count("lenet5-1998", {}, *size)
+    matched = measure.match("lenet5-1998", {"pooling": "avg"}, *size, target)
+    assert matched["hidden"][0] > 16
+    assert measure.count("lenet5-1998", matched, *size).n_parameters == pytest.approx(
+        60_000, rel=0.01
+    )
+    with pytest.raises(VariantError, match="expected at least 16384 units before the codes"):
+        measure.match("lenet5-1998", {}, (1, 32, 32), 9_000, target)
 
 
 @pytest.mark.parametrize("by", ["parameters", "macs", "connections"])

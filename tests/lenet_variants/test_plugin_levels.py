@@ -25,7 +25,7 @@ def test_defaults_give_the_types_and_literal_the_words():
     ):
         del input_shape, n_classes, width, rate, depths, kind, title, bias
 
-    assert levels_of(build, "here") == {
+    assert levels_of(build, "here", {}) == {
         "width": Integer(8),
         "rate": Number(1.0),
         "depths": Integers((2, 3)),
@@ -87,4 +87,15 @@ def unread_hint(input_shape, n_classes, *, width: Missing = 3):  # noqa: F821
 )
 def test_other_signatures_are_refused(builder, message):
     with pytest.raises(VariantError, match=f"^here.*{message}"):
-        levels_of(builder, "here")
+        levels_of(builder, "here", {})
+
+
+def test_levels_may_name_their_layers():
+    def build(input_shape, n_classes, *, width: int = 8, act="relu"):
+        del input_shape, n_classes, width, act
+
+    levels = levels_of(build, "here", {"act": ["act", "norm"]})
+    assert levels["act"].layers == ("act", "norm")
+    assert levels["width"].layers == ()
+    with pytest.raises(VariantError, match=r"here: expected the layers of its levels .* 'wdth'"):
+        levels_of(build, "here", {"wdth": ["fc"]})

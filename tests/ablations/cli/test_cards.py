@@ -50,12 +50,12 @@ def test_a_description_carries_the_card(console):
     text = _text(console)
     assert "LeCun, Bottou, Bengio, Haffner 1998" in text
     assert "family lenet" not in text
-    assert "lenet, revision 1" in text
+    assert "lenet, revision 2" in text
     assert text.count("left open") == 1
     assert "rows of a Hadamard matrix" in text
     assert "60,000" in text
     assert "340,908" in text
-    assert "weights 240 kB in float32" in text
+    assert "60,000 parameters, 240 kB in float32" in text
 
 
 def test_another_input_is_told_from_the_native_one(console):
@@ -63,7 +63,7 @@ def test_another_input_is_told_from_the_native_one(console):
     text = _text(console)
     assert "3x1000x1000, not its native 1x28x28; 256 classes" in text
     assert "768,000,256" in text
-    assert "weights 3.072 GB in float32" in text
+    assert "768,000,256 parameters, 3.072 GB in float32" in text
 
 
 def test_levels_can_be_set_as_yaml(console):

@@ -59,7 +59,9 @@ def test_an_input_too_small_for_a_network_is_bad_input(call):
 
 
 def test_describe_takes_levels(call):
-    facts = json.loads(call("describe", "lenet", "--set", "weights=local", "--json").output)
+    facts = json.loads(
+        call("describe", "lenet", "--set", "weights=local", "--set", "bias=unit", "--json").output
+    )
     assert facts["n_parameters"] == 286_334
     refused = call("describe", "lenet", "--set", "connections=h2-1989")
     assert refused.exit_code == 2
