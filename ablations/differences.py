@@ -6,7 +6,6 @@ networks as training would start them, on the same pixels with the same seed. Tr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,9 @@ class ArmDifference:
         settings: The control's value and the arm's, by level, `recipe.key` and `dataset.key`. Of
             another family also `variant`, beside the levels that both families have.
         layers: Added, removed, replaced and resized ones.
-        follows: By how many parameters each resized layer grows, where it grows or shrinks.
+        follows: Each resized layer that grows or shrinks, by (parameters, multiply-accumulates).
+        sizes: Output shape, parameters and multiply-accumulates of each layer that both have and
+            that is not the same, the control's first.
         n_parameters: More than the control has; so are the next two.
         n_macs: Multiply-accumulates an image.
         n_connections: Links an image.
@@ -48,7 +49,8 @@ class ArmDifference:
 
     settings: Mapping[str, tuple[Any, Any]]
     layers: anatomy.Difference
-    follows: Mapping[str, int]
+    follows: Mapping[str, tuple[int, int]]
+    sizes: Mapping[str, Mapping[str, tuple[Any, Any]]]
     n_parameters: int
     n_macs: int
     n_connections: int
@@ -65,6 +67,10 @@ class ArmDifference:
         return {
             "settings": {key: canonical(list(pair)) for key, pair in self.settings.items()},
             "layers": {kind: list(names) for kind, names in layers.items()},
+            "sizes": {
+                layer: {what: canonical(list(pair)) for what, pair in pairs.items()}
+                for layer, pairs in self.sizes.items()
+            },
             "n_parameters": self.n_parameters,
             "n_macs": self.n_macs,
             "n_connections": self.n_connections,
@@ -98,7 +104,7 @@ def compare(plan: Plan) -> Comparison:
     warnings = [*_same_networks(plan, networks)]
     for name, difference in found.items():
         warnings += _more_than_its_factor(plan, name, difference)
-    return Comparison(found, tuple(warnings))
+    return Comparison(found, (*warnings, *_knock_ons(plan, found)))
 
 
 @dataclass(frozen=True)
@@ -121,15 +127,24 @@ def _network(arm: Arm, run: RunSpec) -> _Network:
 
 def _difference(control: Arm, arm: Arm, others: _Network, own: _Network) -> ArmDifference:
     layers = anatomy.difference(others.parts, own.parts)
+    sizes = {
+        name: _sizes(others.parts[name], own.parts[name])
+        for name in others.parts
+        if name in own.parts
+    }
     grown = {
-        name: _n_parameters(own.parts[name]) - _n_parameters(others.parts[name])
+        name: (
+            own.parts[name].n_parameters - others.parts[name].n_parameters,
+            own.parts[name].n_macs - others.parts[name].n_macs,
+        )
         for name in layers.resized
     }
     known = None not in (own.scores, others.scores)
     return ArmDifference(
         settings=_settings(control, arm, own),
         layers=layers,
-        follows={name: growth for name, growth in grown.items() if growth},
+        follows={name: growth for name, growth in grown.items() if any(growth)},
+        sizes={name: pairs for name, pairs in sizes.items() if pairs},
         n_parameters=arm.n_parameters - control.n_parameters,
         n_macs=arm.n_macs - control.n_macs,
         n_connections=arm.n_connections - control.n_connections,
@@ -137,8 +152,10 @@ def _difference(control: Arm, arm: Arm, others: _Network, own: _Network) -> ArmD
     )
 
 
-def _n_parameters(part: Part) -> int:
-    return sum(math.prod(shape) for _, shape in part.parameter_shapes)
+def _sizes(one: Part, other: Part) -> dict[str, tuple[Any, Any]]:
+    names = ("output_shape", "n_parameters", "n_macs")
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _settings(control: Arm, arm: Arm, own: _Network) -> dict[str, tuple[Any, Any]]:
@@ -196,19 +213,13 @@ def _same_networks(plan: Plan, networks: Mapping[str, _Network]) -> Iterator[str
 
 
 def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> Iterator[str]:
-    arm, settings = plan.arm(name), list(difference.settings)
-    listed = plan.listed(arm)
-    if listed is not None:
-        is_matched = bool(listed.matched_to or catalogue.find(listed.variant).matched_to)
-        if is_matched and "hidden" in settings:
-            settings.remove("hidden")  # which keeps the size, as asked
+    arm, settings = plan.arm(name), _asked_for(plan, name, difference)
+    if plan.listed(arm) is not None:
         if len(settings) > 1:
             yield (
                 f"arm {name!r} changes {_listing(settings)} at once: its contrast cannot say "
                 "which of them matters; add arms that change one each"
             )
-        if is_matched or "variant" in settings:
-            return
     else:
         overridden = [key for key in settings if f"{key}=" not in name]
         if overridden:
@@ -216,16 +227,71 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
                 f"arm {name!r} differs from the control in {_listing(overridden)} too, by an "
                 "override: its contrast speaks of both"
             )
-    growth = sum(difference.follows.values())
-    share = growth / plan.arm(arm.control).n_parameters
-    if len(settings) == 1 and abs(share) > KNOCK_ON:
-        keeps = "an arm with matched_to: control keeps the size"
+    strange = _strange_layers(arm, difference)
+    if strange:
         yield (
-            f"arm {name!r} changes more than {settings[0]}: {_listing(difference.follows)} only "
-            f"{'follow' if len(difference.follows) > 1 else 'follows'}, by {growth:+,} parameters "
-            f"({share:+.0%} of the control's); "
-            + (keeps if "hidden" in arm.levels else "its size changes with it")
+            f"arm {name!r} changes more than {_listing(settings)}: {_listing(strange)} too, which "
+            "are no layers of what it sets; mend the builder, or its `layers`"
         )
+
+
+def _asked_for(plan: Plan, name: str, difference: ArmDifference) -> list[str]:
+    """The settings of an arm, less the hidden sizes of one that is sized as asked."""
+    settings, listed = list(difference.settings), plan.listed(plan.arm(name))
+    is_matched = listed and (listed.matched_to or catalogue.find(listed.variant).matched_to)
+    return [key for key in settings if not (is_matched and key == "hidden")]
+
+
+def _strange_layers(arm: Arm, difference: ArmDifference) -> list[str]:
+    """Layers that were changed and belong to none of the levels that were, where that is known."""
+    levels = catalogue.find(arm.variant).levels
+    changed = [key for key in difference.settings if "." not in key]
+    if not changed or "variant" in changed or not all(levels[key].layers for key in changed):
+        return []
+    stems = {stem for key in changed for stem in levels[key].layers}
+    return [name for name in difference.layers.own if _stem(name) not in stems]
+
+
+def _knock_ons(plan: Plan, found: Mapping[str, ArmDifference]) -> Iterator[str]:
+    """Arms whose layers only follow and yet move the size; those of one cause are told together."""
+    alike: dict[str, list[str]] = {}
+    for name, difference in found.items():
+        told = _knock_on(plan, name, difference)
+        if told:
+            alike.setdefault(told, []).append(name)
+    for told, names in alike.items():
+        if len(names) == 1:
+            settings = _listing(_asked_for(plan, names[0], found[names[0]]))
+            yield f"arm {names[0]!r} changes more than {settings}: {told}"
+        else:
+            yield f"arms {_listing(map(repr, names))} change more than their factors: {told}"
+
+
+def _knock_on(plan: Plan, name: str, difference: ArmDifference) -> str | None:
+    arm = plan.arm(name)
+    control, settings = plan.arm(arm.control), _asked_for(plan, name, difference)
+    listed = plan.listed(arm)
+    is_sized = len(settings) < len(difference.settings)
+    if "variant" in settings or is_sized or (listed and len(settings) > 1):
+        return None  # another network, a size that was asked for, or told already
+    n_parameters = sum(growth for growth, _ in difference.follows.values())
+    n_macs = sum(growth for _, growth in difference.follows.values())
+    shares = {
+        "parameters": (n_parameters, n_parameters / control.n_parameters),
+        "MACs": (n_macs, n_macs / max(control.n_macs, 1)),
+    }
+    if all(abs(share) <= KNOCK_ON for _, share in shares.values()):
+        return None
+    growth = " and ".join(
+        f"{number:+,} {what} ({share:+.0%} of the control's)"
+        for what, (number, share) in shares.items()
+        if number
+    )
+    keeps = "an arm with matched_to: control keeps the size"
+    verb = "follow" if len(difference.follows) > 1 else "follows"
+    return f"{_listing(difference.follows)} only {verb}, by {growth}; " + (
+        keeps if "hidden" in arm.levels else "its size changes with it"
+    )
 
 
 def _stem(layer: str) -> str:

@@ -5,6 +5,7 @@ Called by the runner, and by the commands that look at a plan and train nothing.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ablations import data, devices
-from ablations.arms import DataFacts
+from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
@@ -24,7 +25,7 @@ from ablations.record import StoredRun
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import plugin_source
 from ablations.tracking.tracker import DEFAULT_WORK_DIR
-from lenet_variants import measure
+from lenet_variants import anatomy, measure
 
 
 @dataclass(frozen=True)
@@ -132,15 +133,14 @@ class Prepared:
                 )
 
     def _batch_problems(self) -> Iterator[str]:
-        """Hidden units have no variance over one image, so batch norm cannot train on it."""
+        """Batch norm has no variance to divide by where a batch holds one value a feature."""
         for arm in self.plan.arms:
-            is_normed = arm.levels.get("norm") == "batch" and arm.levels.get("hidden")
-            n_images = arm.n_images
-            if is_normed and n_images % arm.recipe.batch_size == 1 % arm.recipe.batch_size:
+            size = arm.recipe.batch_size
+            if arm.n_images % size == 1 % size and (layers := _normed_alone(arm)):
                 yield (
-                    f"arm {arm.name!r}: norm 'batch' needs two images a batch, and "
-                    f"recipe.batch_size {arm.recipe.batch_size} leaves a last batch of one of "
-                    f"{n_images:,} images; use another batch_size or subset"
+                    f"arm {arm.name!r}: {', '.join(layers)} normalises over the batch and needs "
+                    f"two images of it, and recipe.batch_size {size} leaves a last batch of one "
+                    f"of {arm.n_images:,} images; use another batch_size or subset"
                 )
 
     @cached_property
@@ -190,6 +190,16 @@ class Prepared:
     def checkpoint(self, run: RunSpec) -> Checkpoint:
         """Where `run` leaves its state at the end of epochs."""
         return self._checkpoints.of(run.run_key, self.env_key(run))
+
+
+def _normed_alone(arm: Arm) -> list[str]:
+    """The batch norms of an arm that see one value a feature in an image."""
+    parts = anatomy.anatomy(arm.variant, arm.levels, arm.input_shape, arm.n_classes)
+    return [
+        name
+        for name, part in parts.items()
+        if part.kind.startswith("BatchNorm") and math.prod(part.output_shape[1:]) == 1
+    ]
 
 
 def _facts(raw: data.Dataset) -> DataFacts:

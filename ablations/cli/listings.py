@@ -5,8 +5,10 @@ Each has its plain values (the `--json` output, documented in docs/json.md) and 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -16,9 +18,12 @@ from rich.table import Table
 from ablations import data
 from ablations.arms import Arm
 from ablations.cli.terminal import change_line, duration, warning_line
-from ablations.designs import level_text
+from ablations.designs import CONTROL, level_text
 from ablations.differences import ArmDifference, Comparison
 from ablations.plan import Plan
+from lenet_variants import catalogue
+
+_NUMBERED = re.compile(r"(?P<stem>[A-Za-z_]+)(?P<number>\d+)")
 
 
 def show_datasets(console: Console) -> None:
@@ -144,7 +149,25 @@ def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
         if listed or f"{name}=" not in arm.name
     ]
     layers = "another network" if "variant" in settings else _layers_text(difference)
-    return ": ".join(part for part in (", ".join(told), layers) if part)
+    text = ": ".join(part for part in (", ".join(told), layers) if part)
+    return f"{text}; {_sized_text(plan, arm)}" if _is_sized(plan, arm) else text
+
+
+def _is_sized(plan: Plan, arm: Arm) -> bool:
+    listed = plan.listed(arm)
+    is_matched = listed and (listed.matched_to or catalogue.find(listed.variant).matched_to)
+    return bool(is_matched and listed and "hidden" not in listed.levels)
+
+
+def _sized_text(plan: Plan, arm: Arm) -> str:
+    """How near a matched arm came to the size it was given."""
+    listed = plan.listed(arm)
+    target, by = (listed.matched_to, listed.by) if listed and listed.matched_to else (None, None)
+    name = CONTROL if target is None else target
+    other = plan.arm(name + arm.control.removeprefix(CONTROL))
+    quantity = f"n_{by or 'parameters'}"
+    share = getattr(arm, quantity) / getattr(other, quantity) - 1
+    return f"{share:+.1%} {by or 'parameters'} of {name}"
 
 
 def _layers_text(difference: ArmDifference) -> str:
@@ -160,19 +183,20 @@ def _layers_text(difference: ArmDifference) -> str:
 
 def _ranges(layers: Iterable[str]) -> str:
     """`act1-4, fc1` of act1, act2, act3, act4, fc1."""
-    found: list[tuple[str, list[str]]] = []
-    for layer in sorted(layers, key=lambda name: name.rstrip("0123456789")):
-        stem = layer.rstrip("0123456789")
-        number = layer[len(stem) :]
-        held = found[-1] if found else ("", [])
-        if held[0] == stem and number and held[1][-1] and int(number) == int(held[1][-1]) + 1:
-            held[1].append(number)
+    told: list[str] = []
+    numbered: dict[str, list[int]] = {}
+    for layer in layers:
+        name = _NUMBERED.fullmatch(layer)
+        if name:
+            numbered.setdefault(name["stem"], []).append(int(name["number"]))
         else:
-            found.append((stem, [number]))
-    return ", ".join(
-        f"{stem}{numbers[0]}" + (f"-{numbers[-1]}" if len(numbers) > 1 else "")
-        for stem, numbers in found
-    )
+            told.append(layer)  # such as `features.0`, or what runs outside all layers
+    for stem, numbers in numbered.items():
+        runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
+        for _, run in runs:
+            first, *others = [number for _, number in run]
+            told.append(f"{stem}{first}" + (f"-{others[-1]}" if others else ""))
+    return ", ".join(sorted(told))
 
 
 def _states_text(plan: Plan, states: Mapping[str, str], arm: Arm) -> str:

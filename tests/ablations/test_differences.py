@@ -79,10 +79,27 @@ def test_other_initial_weights_are_other_scores(one_factor):
 
 def test_layers_that_only_follow_are_told_with_their_growth(one_factor):
     difference, warnings = one_factor("pooling", "none")
-    assert difference.follows == {"fc1": 120 * (16 * 20 * 20 - 16 * 4 * 4)}
+    growth, more = 120 * (16 * 20 * 20 - 16 * 4 * 4), 6 * 25 * 16 * (20 * 20 - 8 * 8)
+    assert difference.follows == {"conv2": (0, more), "fc1": (growth, growth)}
     assert warnings == (
-        "arm 'pooling=none' changes more than pooling: fc1 only follows, by +737,280 parameters "
-        "(+1660% of the control's); an arm with matched_to: control keeps the size",
+        "arm 'pooling=none' changes more than pooling: conv2 and fc1 only follow, by +737,280 "
+        "parameters (+1660% of the control's) and +1,543,680 MACs (+548% of the control's); an arm "
+        "with matched_to: control keeps the size",
+    )
+
+
+def test_work_that_only_follows_is_told_where_the_size_stays(comparison):
+    found = comparison(control="lenet-gap", design="one-factor", factors={"pooling": ["none"]})
+    (warning,) = found.warnings
+    assert "changes more than pooling: conv2 only follows, by +806,400 MACs (+336% of" in warning
+
+
+def test_cells_of_a_grid_with_one_knock_on_are_told_together(comparison):
+    factors = {"pooling": ["max", "none"], "activation": ["sigmoid", "relu", "tanh"]}
+    (warning,) = comparison(design="grid", factors=factors).warnings
+    assert warning.startswith(
+        "arms 'pooling=none', 'pooling=none,activation=relu' and 'pooling=none,activation=tanh' "
+        "change more than their factors: conv2 and fc1 only follow, by +737,280 parameters"
     )
 
 
@@ -235,6 +252,17 @@ def test_plain_values_are_ready_for_json(one_factor):
             "removed": [],
             "replaced": ["conv2"],
             "resized": ["act2", "pool2", "flatten", "fc1"],
+        },
+        "sizes": {
+            "conv2": {
+                "output_shape": [[16, 8, 8], [17, 8, 8]],
+                "n_parameters": [2_416, 2_567],
+                "n_macs": [153_600, 163_200],
+            },
+            "act2": {"output_shape": [[16, 8, 8], [17, 8, 8]]},
+            "pool2": {"output_shape": [[16, 4, 4], [17, 4, 4]]},
+            "flatten": {"output_shape": [[256], [272]]},
+            "fc1": {"n_parameters": [30_840, 32_760], "n_macs": [30_720, 32_640]},
         },
         "n_parameters": 151 + 16 * 120,
         "n_macs": 150 * 64 + 16 * 120,

@@ -31,7 +31,18 @@ def test_batch_norm_over_a_last_batch_of_one_image_is_refused(
     with pytest.raises(SpecError, match="last batch of one of") as caught:
         Prepared(parse_study(study), options)
     (problem,) = caught.value.problems
-    assert problem.startswith("arm 'norm=batch': norm 'batch' needs two images a batch")
+    assert problem.startswith("arm 'norm=batch': norm3, norm4 normalises over the batch and needs")
+
+
+def test_batch_norm_of_maps_of_one_pixel_is_refused_like_that_of_units(tiny, options):
+    control = {"variant": "lenet", "levels": {"channels": [3], "pooling": "none", "hidden": []}}
+    dataset = {"name": "digits", "subset": 101, "image_size": [5, 5]}
+    study = tiny(dataset=dataset, control=control, factors={"norm": ["batch"]}, seeds=1)
+    study["recipe"]["batch_size"] = 50
+    with pytest.raises(SpecError, match="arm 'norm=batch': norm1 normalises over the batch"):
+        Prepared(parse_study(study), options)
+    study["dataset"]["image_size"] = [6, 6]
+    assert Prepared(parse_study(study), options).plan.arms
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import io
+import math
+from typing import Literal
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from ablations.cli import listings
 from ablations.differences import compare
+from lenet_variants import register_variant
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def test_a_plan_says_what_each_arm_has_other_than_the_control(console, plan):
     told = {
         "control": "(lenet)",
         "activation=relu": "replaces act1-4",
-        "pooling=none": "drops pool1-2; resizes fc1",
+        "pooling=none": "drops pool1-2; resizes conv2, fc1",
         "norm=batch": "adds norm1-4",
         "recipe.learning_rate=0.1": "the same network",
         "recipe.init=kaiming": "the same layers, other scores",
@@ -81,3 +85,26 @@ def test_a_plan_says_what_each_arm_has_other_than_the_control(console, plan):
 def test_an_estimate_says_what_it_rests_on(console, seconds, text):
     listings.show_estimate(seconds, console)
     assert _text(console) == f"{text}\n"
+
+
+def test_layers_that_have_numbers_for_names_are_shown(console, plan, forget_plugins):
+    @register_variant("numbered", source="this test")
+    def numbered(input_shape, n_classes, *, width: int = 4, act: Literal["relu", "tanh"] = "relu"):
+        activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[act]
+        body = nn.Sequential(nn.Linear(math.prod(input_shape), width), activation())
+        return nn.Sequential(nn.Flatten(), body, nn.Linear(width, n_classes))
+
+    made = plan(control="numbered", factors={"act": ["tanh"], "width": [5]})
+    listings.show_plan(made, {run.run_key: "new" for run in made.runs}, compare(made), console)
+    text = _text(console)
+    assert "replaces 1.1" in text
+    assert "replaces 1.0; resizes 2" in text
+
+
+def test_an_arm_of_a_matched_size_says_how_near_it_came(console, plan):
+    arms = [{"name": "sized", "variant": "mlp", "matched_to": "control", "by": "macs"}]
+    made = plan(arms=["mlp-matched", *arms], dataset=["digits", {"name": "digits", "subset": 100}])
+    listings.show_plan(made, {run.run_key: "new" for run in made.runs}, compare(made), console)
+    rows = {line.split()[0]: line for line in _text(console).splitlines() if "new" in line}
+    assert "-0.1% parameters of control" in rows["mlp-matched"]
+    assert "+0.0% macs of control" in rows["sized"]
