@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from ablations.errors import StoreError
+
 KEY_SCHEMA = 1
+RECORD_SCHEMA = 1  # of record.json: raise when an older reader would misread it
 # Raise when a change to the training code moves the numbers of an existing recipe: every run_key
 # then changes, so that stored runs are not mistaken for what this code would give.
 TRAINING_REVISION = 1
@@ -66,6 +69,20 @@ def digest(value: Any) -> str:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_schema(content: Mapping[str, Any], known: int, what: str) -> None:
+    """Refuse what a newer version of this project wrote; what says nothing is the oldest.
+
+    Raises:
+        StoreError: Names `what`, and what to do.
+    """
+    found = content.get("schema", 1)
+    if found > known:
+        raise StoreError(
+            f"{what}: its schema must be at most {known}, got {found}: a newer version of "
+            "lenet-ablations wrote it; install that version, or use another --tracking-uri"
+        )
 
 
 def now_ms() -> int:
@@ -169,12 +186,19 @@ class RunRecord:
 
     def to_json(self) -> str:
         """The text of `record.json`."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        content = {"schema": RECORD_SCHEMA, **asdict(self)}
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> RunRecord:
-        """The record that `to_json` wrote."""
+        """The record that `to_json` wrote.
+
+        Raises:
+            StoreError: A newer version of this project wrote it.
+        """
         raw = json.loads(text)
+        check_schema(raw, RECORD_SCHEMA, f"{RECORD_FILE} of run {raw['run_key'][:16]}")
+        raw.pop("schema", None)
         raw["state"] = RunState(raw["state"])
         raw["environment"] = Environment(**raw["environment"])
         raw["measurements"] = tuple(Measurement(**item) for item in raw["measurements"])
