@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ablations import faults
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -18,8 +19,9 @@ from ablations.preparation import Prepared, RunOptions
 from ablations.probes import PROBES, probe_key
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
+from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import tracking_uri
-from ablations.tracking.tracker import Tracker, driver_lock
+from ablations.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,14 @@ class Planned:
     warnings: tuple[str, ...] = ()
 
 
-Observer = Callable[[Event | Planned], None]
+@dataclass(frozen=True)
+class Waiting:
+    """Told when another driver is in the way: where, who it is, and that it is waited for."""
+
+    text: str
+
+
+Observer = Callable[[Event | Planned | Waiting], None]
 
 
 def run_study(
@@ -55,13 +64,20 @@ def run_study(
 
     Raises:
         SpecError, DataError: Nothing was trained.
+        LockedError: Another driver is at work, and `options.wait` is not set.
         StoreError: The store cannot be reached; finished runs are kept in the outbox.
         KeyboardInterrupt: After the runs in flight were recorded as INTERRUPTED.
     """
     options = options or RunOptions()
     prepared = Prepared(spec, options)
-    with driver_lock(options.work_dir):
-        tracker = Tracker(tracking_uri(options.tracking_uri), options.work_dir)
+    uri, work = tracking_uri(options.tracking_uri), f"run of study {spec.study!r}"
+
+    def on_wait(text: str) -> None:
+        observe(Waiting(text))
+
+    with driver_lock(options.work_dir, uri, work, on_wait if options.wait else None):
+        prepared.checkpoints.sweep()
+        tracker = Tracker(uri, options.work_dir)
         tracker.open_study(prepared.plan)
         return _Driver(prepared, tracker, observe).run()
 
@@ -187,6 +203,7 @@ class _Driver:
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
         self.records.append(record)
+        faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()
 

@@ -22,14 +22,8 @@ from ablations import history
 from ablations import record as names
 from ablations.errors import StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
-from ablations.tracking.store import (
-    exists,
-    open_client,
-    reaching,
-    run_filter,
-    search_runs,
-    tracking_uri,
-)
+from ablations.tracking.opening import open_client, reaching
+from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 
 Correct = npt.NDArray[np.bool_]
@@ -94,6 +88,7 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
     plan_json = store.json(parent, names.PLAN_FILE)
+    names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
     past = store.json(parent, names.HISTORY_FILE)
     plan = analysis_plan(plan_json, past)
     chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})

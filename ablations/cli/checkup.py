@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import data, devices
-from ablations.errors import AblationsError, LockedError, StoreError, counted
+from ablations.errors import AblationsError, StoreError, counted
+from ablations.tracking.locks import is_driven
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore, exists
 from ablations.tracking.store import tracking_uri as resolved_uri
-from ablations.tracking.tracker import driver_lock
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,11 @@ def findings(tracking_uri: str | None, work_dir: Path, data_dir: Path | None) ->
     """Everything `doctor` checks, in order."""
     uri = resolved_uri(tracking_uri)
     return [
-        *_store(uri, is_driven=_is_driven(work_dir)),
+        *_store(uri, is_driven=is_driven(work_dir, uri)),
         _outbox(work_dir),
         _data(data_dir),
         _device(),
     ]
-
-
-def _is_driven(work_dir: Path) -> bool:
-    """Whether another process is running a study from this working folder."""
-    if not work_dir.exists():
-        return False
-    try:
-        driver_lock(work_dir).release()
-    except LockedError:
-        return True
-    return False
 
 
 def _store(uri: str, *, is_driven: bool) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from ablations.cli.terminal import duration, warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job
 from ablations.record import RunState
-from ablations.runner import Planned
+from ablations.runner import Planned, Waiting
 
 SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
 
@@ -36,7 +36,7 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
 
 
@@ -57,9 +57,10 @@ class Pace:
         self._arm_of: dict[str, str] = {}
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
-    def take(self, event: Event | Planned) -> None:
+    def take(self, event: Event | Planned | Waiting) -> None:
         """Count one event."""
         if isinstance(event, Planned):
+            self.started = time.monotonic()
             self.jobs, self.n_workers = event.jobs, max(1, event.n_workers)
             self.n_failed = n_failed_before(event)
             for job in event.jobs:
@@ -144,12 +145,14 @@ class PlainDisplay:
     ) -> None:
         return
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
         self.pace.take(event)
         if isinstance(event, Planned):
             for line in planned_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
+        elif isinstance(event, Waiting):
+            self.console.print(escape(event.text), soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
             pace = self.pace
             tail = f"  {pace.images_per_second:,.0f} images/s  {pace.left_text()}".rstrip()
@@ -200,10 +203,12 @@ class LiveDisplay:
     ) -> None:
         self.progress.stop()
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
         self.pace.take(event)
-        if isinstance(event, Planned):
+        if isinstance(event, Waiting):
+            self.progress.console.print(escape(event.text), highlight=False)
+        elif isinstance(event, Planned):
             self._open(event)
         elif isinstance(event, Began):
             self._began(event)

@@ -16,8 +16,8 @@ from ablations.preparation import RunOptions
 from ablations.record import RunState
 from ablations.runner import run_study
 from ablations.study_file import load_study
+from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import driver_lock
 
 pytestmark = pytest.mark.end_to_end
 
@@ -112,8 +112,17 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
     driver = start("run", study, "--workers", 2, "--no-report")
     read_until(driver, "[2/6]")
     workers = _workers_of(driver.pid)
-    with pytest.raises(LockedError, match="another `ablations` is working here"):
-        driver_lock(home / ".ablations")
+    holder = rf"run of study 'tiny' \(process {driver.pid}, since .*\) is at work"
+    with (
+        pytest.raises(LockedError, match=rf"\.ablations: {holder}"),
+        driver_lock(home / ".ablations", store_uri),
+    ):
+        pass
+    with (
+        pytest.raises(LockedError, match=f"tracking store {store_uri}: {holder}"),
+        driver_lock(home / "elsewhere", store_uri),
+    ):
+        pass
     driver.kill()
     driver.wait()
     assert _wait_for_end(workers, 20) == []

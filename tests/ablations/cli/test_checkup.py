@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from ablations.cli.checkup import findings
+from ablations.tracking.locks import folder_lock, store_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import driver_lock
 
 
 def _by_subject(uri, home) -> dict[str, tuple[bool, str]]:
@@ -31,7 +31,9 @@ def test_looking_makes_neither_a_store_nor_a_folder(home):
 
 def test_a_running_study_is_well_while_its_driver_works(home, store_uri):
     MlflowStore(store_uri).parent("at work")
-    with driver_lock(home / ".ablations"):
+    with folder_lock(home / ".ablations", "a test"):
+        assert _by_subject(store_uri, home)["drivers"] == (True, "one is working now")
+    with store_lock(store_uri, "a test"):  # from another folder
         assert _by_subject(store_uri, home)["drivers"] == (True, "one is working now")
     is_ok, text = _by_subject(store_uri, home)["drivers"]
     assert not is_ok
