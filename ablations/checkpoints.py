@@ -56,6 +56,10 @@ class Checkpoints:
         """
         return sorted(path for path in self.folder.glob("*") if path.suffix != _SUFFIX)
 
+    def finished(self) -> list[Path]:
+        """Those that are whole: a run can go on from each, if it is trained again."""
+        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
     def sweep(self) -> None:
         """Remove what `unfinished` finds."""
         for path in self.unfinished():

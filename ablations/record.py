@@ -25,7 +25,7 @@ TRAINING_REVISION = 1
 TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparison"
 TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
 TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
-TAG_PLACE_KEY = "place_key"
+TAG_PLACE_KEY, TAG_HOST = "place_key", "host"
 TAG_PROBE_PREFIX = "probe."
 KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
 
@@ -203,6 +203,26 @@ class RunRecord:
         raw["environment"] = Environment(**raw["environment"])
         raw["measurements"] = tuple(Measurement(**item) for item in raw["measurements"])
         return cls(**raw)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that the store says is RUNNING: a study's parent, or a child of one.
+
+    Attributes:
+        is_study: Whether it is a parent.
+        state: How a child ended, where that was written and its end was not.
+        host: The machine that drove the study last; empty in studies older than that.
+    """
+
+    run_id: str
+    name: str
+    study: str
+    is_study: bool
+    run_key: str = ""
+    attempt: int = 0
+    state: RunState | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True)

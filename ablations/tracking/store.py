@@ -21,7 +21,7 @@ from ablations import faults
 from ablations import record as names
 from ablations.designs import level_text
 from ablations.errors import StoreError
-from ablations.record import RunRecord, RunState, StoredRun
+from ablations.record import OpenRun, RunRecord, RunState, StoredRun
 from ablations.tracking.opening import mlflow_settings, open_client, reaching, sqlite_path
 from ablations.tracking.outbox import Entry
 
@@ -90,6 +90,24 @@ class MlflowStore:
             experiments = [item.experiment_id for item in self.client.search_experiments()]
             found = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
             return [run.data.tags[names.TAG_STUDY] for run in found if run.info.status == "RUNNING"]
+
+    def open_runs(self) -> list[OpenRun]:
+        """Parents and children that are marked RUNNING."""
+        with reaching(self.uri):
+            experiments = [item.experiment_id for item in self.client.search_experiments()]
+            found = search_runs(self.client, experiments, "attributes.status = 'RUNNING'")
+            parents = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
+        hosts = {
+            run.data.tags[names.TAG_STUDY]: run.data.tags.get(names.TAG_HOST, "") for run in parents
+        }
+        ours = (names.KIND_STUDY, names.KIND_RUN)
+        return [_open(run, hosts) for run in found if run.data.tags.get(names.TAG_KIND) in ours]
+
+    def end(self, run: OpenRun) -> None:
+        """End a run whose driver could not: KILLED, or as its state says."""
+        status = run.state.mlflow_status if run.state else RunState.KILLED.mlflow_status
+        with reaching(self.uri):
+            self.client.set_terminated(run.run_id, status)
 
     def studies_without_artifacts(self) -> list[tuple[str, str]]:
         """Name and artifact folder of every study whose local folder is gone."""
@@ -321,6 +339,21 @@ def run_metrics(record: RunRecord) -> list[Metric]:
         for name, value in item.metrics.items()
     ]
     return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()] + probed
+
+
+def _open(run: Run, hosts: Mapping[str, str]) -> OpenRun:
+    tags = run.data.tags
+    study = tags.get(names.TAG_STUDY, "")
+    return OpenRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        study=study,
+        is_study=tags[names.TAG_KIND] == names.KIND_STUDY,
+        run_key=tags.get(names.TAG_RUN_KEY, ""),
+        attempt=int(tags.get(names.TAG_ATTEMPT, 0)),
+        state=RunState(tags[names.TAG_STATE]) if names.TAG_STATE in tags else None,
+        host=hosts.get(study, ""),
+    )
 
 
 def _stored(run: Run) -> StoredRun:

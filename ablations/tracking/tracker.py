@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -68,6 +69,7 @@ class Tracker:
         with reaching(self.store.uri):
             self.store.client.update_run(parent, status="RUNNING")
             self.store.client.set_tag(parent, "plan_digest", plan.digest)
+            self.store.client.set_tag(parent, record.TAG_HOST, platform.node())
             endpoint = plan.spec.endpoint
             for key, value in {
                 "name": endpoint.metric,
