@@ -20,7 +20,7 @@ import pandas as pd
 
 from ablations import history
 from ablations import record as names
-from ablations.errors import StudyNotFoundError, nearest
+from ablations.errors import StoreError, StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
@@ -87,6 +87,12 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
+    if names.PLAN_FILE not in {item.path for item in store.client.list_artifacts(parent)}:
+        raise StoreError(
+            f"tracking store {store.uri}: study {study!r} has no {names.PLAN_FILE}: its driver was "
+            "stopped before it stored one, or its artifacts were moved; run the study again, or "
+            "move them back"
+        )
     plan_json = store.json(parent, names.PLAN_FILE)
     names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
     past = store.json(parent, names.HISTORY_FILE)

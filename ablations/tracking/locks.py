@@ -84,6 +84,16 @@ def store_lock(uri: str, work: str, on_wait: OnWait | None = None) -> Iterator[N
         yield
 
 
+def history_lock(uri: str) -> FileLock:
+    """To be held while a study's history is read and written again.
+
+    A report does so as well as a driver, and need not wait for a driver to end.
+    """
+    path = store_lock_path(uri).with_suffix(".history")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
 def store_lock_path(uri: str) -> Path:
     """Where the lock of a store is: beside a SQLite file, else in this user's own state folder.
 

@@ -22,7 +22,7 @@ from ablations import faults, history, record
 from ablations.errors import StoreError, counted
 from ablations.plan import Plan
 from ablations.record import Measurement, RunRecord, StoredRun
-from ablations.tracking.locks import folder_lock, store_lock
+from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore
@@ -51,20 +51,21 @@ class Tracker:
         experiment, parent = self.store.parent(study)
         held = self.store.read_json(parent, record.PLAN_FILE, {})
         record.check_schema(held, record.KEY_SCHEMA, f"{record.PLAN_FILE} of study {study!r}")
-        past = history.extended(self._history(parent), content)
         study_text = yaml.safe_dump(
             plan.spec.model_dump(mode="json", exclude_unset=True),
             sort_keys=False,
             allow_unicode=True,
         )
-        self._write_files(
-            parent,
-            {
-                record.PLAN_FILE: _json(content),
-                record.HISTORY_FILE: _json(past),
-                record.STUDY_FILE: study_text.encode(),
-            },
-        )
+        with history_lock(self.store.uri):
+            past = history.extended(self._history(parent), content)
+            self._write_files(
+                parent,
+                {
+                    record.PLAN_FILE: _json(content),
+                    record.HISTORY_FILE: _json(past),
+                    record.STUDY_FILE: study_text.encode(),
+                },
+            )
         faults.reach("plan_stored")
         with reaching(self.store.uri):
             self.store.client.update_run(parent, status="RUNNING")
@@ -218,10 +219,10 @@ class Tracker:
         self._write_files(parent, files, record.REPORT_FOLDER)
         faults.reach("report_stored")
         if shown:
-            past = history.extended(self._history(parent), plan)
-            self._write_files(
-                parent, {record.HISTORY_FILE: _json(history.with_shown(past, plan, shown))}
-            )
+            with history_lock(self.store.uri):
+                past = history.extended(self._history(parent), plan)
+                past = history.with_shown(past, plan, shown)
+                self._write_files(parent, {record.HISTORY_FILE: _json(past)})
         faults.reach("report_noted")
         with reaching(self.store.uri):
             self.store.client.set_tag(parent, "mlflow.note.content", note)

@@ -24,7 +24,7 @@ ALWAYS = {"entry_half_written", "run_ended", "checkpoint_unnamed"}
 IN_WORKERS = {"worker_ready", "epoch_ended", "run_trained"}
 IN_WORKERS |= {"checkpoint_unnamed", "checkpoint_written"}
 AT_REPORT = {"report_written", "report_stored", "report_noted"}
-COMMITS = [f"commit:{number}" for number in range(1, 62, 5)]
+COMMITS = [f"commit:{number}" for number in range(1, 57, 5)]
 
 
 def _end(folder: str, *words: str, call) -> bytes:

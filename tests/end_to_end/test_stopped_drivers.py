@@ -180,6 +180,20 @@ def _assert_whole(children) -> None:
     assert all("test/accuracy" in run.data.metrics for run in children)
 
 
+def test_a_driver_that_waits_for_another_says_for_whom_and_can_be_interrupted(
+    tiny_file, store_uri, start, read_until, home
+):
+    with driver_lock(home / "elsewhere", store_uri, "run of study 'other'"):
+        waiting = start("run", tiny_file(), "--wait", "--no-report")
+        read_until(waiting, f"tracking store {store_uri}: waiting for run of study 'other' (proc")
+        waiting.send_signal(signal.SIGINT)
+        rest = waiting.stdout.read()
+    assert waiting.wait() == 130
+    assert "waiting" not in rest  # it was said once
+    assert "Traceback" not in rest
+    assert MlflowStore(store_uri).stored_runs() == []
+
+
 @pytest.mark.slow
 def test_a_driver_killed_again_and_again_at_any_moment_ends_with_one_child_a_run(
     tiny_file, store_uri, start, go_on, children_of

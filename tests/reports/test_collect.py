@@ -196,3 +196,9 @@ def test_what_a_newer_version_stored_is_refused_and_never_misread(
         path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
     with pytest.raises(StoreError, match=rf"^{name} of (run|study) .* at most 1, got 2: a newer"):
         collect_study("tiny", store_uri)
+
+
+def test_a_study_whose_driver_was_stopped_before_its_plan_was_stored_is_told(store_uri):
+    MlflowStore(store_uri).parent("tiny")
+    with pytest.raises(StoreError, match=r"study 'tiny' has no plan\.json: its driver was stopped"):
+        collect_study("tiny", store_uri)

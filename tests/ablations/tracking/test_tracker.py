@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from ablations.errors import LockedError, StoreError
 from ablations.record import StoredRun
 from ablations.tracking import tracker as trackers
-from ablations.tracking.locks import folder_lock, store_lock
+from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import Tracker, sync_outbox
 
@@ -287,3 +288,19 @@ def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, bre
             tracker.close_study("example", "FINISHED")
     assert trackers.sync_outbox(tracker.outbox.folder.parent) == 1
     assert tracker.store.open_studies() == []
+
+
+def test_a_report_waits_while_another_process_writes_the_history(tracker, plan):
+    made = plan()
+    tracker.open_study(made)
+    lock = history_lock(tracker.store.uri)
+    shown = {"activation=relu - control": [0, 1]}
+    reporting = threading.Thread(
+        target=tracker.store_report, args=(made.to_dict(), {"a.md": b""}, "", shown)
+    )
+    with lock:
+        reporting.start()
+        reporting.join(0.5)
+        assert _artifact(tracker, "example", "history.json")[-1]["shown"] == {}
+    reporting.join(30)
+    assert _artifact(tracker, "example", "history.json")[-1]["shown"]
