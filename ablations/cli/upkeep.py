@@ -86,22 +86,25 @@ def _clean_lines(remains: Remains, *, dry_run: bool, checkpoints: bool) -> list[
     """What was done, or would be: one line a kind of thing."""
     from ablations.cleaning import size
 
-    def line(paths: Sequence[Path], noun: str, done: str) -> list[str]:
-        what, _, tail = noun.partition(" of ")
-        text = counted(len(paths), what) + (f" of {tail}" if tail else "")
-        return [f"{text} ({byte_text(size(paths))}) {done}"] if paths else []
+    def line(paths: Sequence[Path], noun: str, which: str, done: str) -> list[str]:
+        what = f"{counted(len(paths), noun)}{which} ({byte_text(size(paths))})"
+        return [f"{what} {done}"] if paths else []
 
     would = "would be " if dry_run else ""
     removed, ended = f"{would}removed", f"marked RUNNING {would or 'was '}ended"
     kept = "kept: run the study again, or remove them with --checkpoints"
     studies = [run.name for run in remains.open_runs if run.is_study]
     runs = [f"{run.name} of {run.study}" for run in remains.open_runs if not run.is_study]
-    live = remains.live_checkpoints
     return [
-        *line(remains.half_entries, "half-written outbox folder", removed),
-        *line(remains.half_checkpoints, "half-written checkpoint", removed),
-        *line(remains.old_checkpoints, "checkpoint of runs that are stored", removed),
-        *line(live, "checkpoint of runs that have not ended", removed if checkpoints else kept),
+        *line(remains.half_entries, "half-written outbox folder", "", removed),
+        *line(remains.half_checkpoints, "half-written checkpoint", "", removed),
+        *line(remains.old_checkpoints, "checkpoint", " of runs that are stored", removed),
+        *line(
+            remains.live_checkpoints,
+            "checkpoint",
+            " of runs that have not ended",
+            removed if checkpoints else kept,
+        ),
         *(f"study {name} {ended}" for name in studies),
         *(f"run {name} {ended}" for name in runs),
     ] or ["nothing was left behind"]
