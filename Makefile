@@ -11,7 +11,7 @@ WORKERS ?= 2
 export MLFLOW_DISABLE_TELEMETRY := true
 export OMP_NUM_THREADS := 1
 
-.PHONY: help study demo test test-all check docs bench clean
+.PHONY: help study demo test test-all check docs bench kills clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 
 bench: $(VENV)/installed-dev  ## throughput, measured against a bare loop in the same run
 	$(BIN)/python benchmarks/throughput.py
+
+kills: $(VENV)/installed-dev  ## drivers and workers killed a hundred times; every promise held to (half an hour)
+	$(BIN)/python benchmarks/kills.py --kills 100
 
 clean:          ## remove the environment and every cache; studies and reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

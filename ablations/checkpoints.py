@@ -18,10 +18,12 @@ from typing import Any
 
 import torch
 
+from ablations import faults
+
 SECONDS = 10.0
 """The least time between two checkpoints: a run that is shorter trains again from its start."""
 
-_FOLDER = "checkpoints"
+_FOLDER, _SUFFIX = "checkpoints", ".pt"
 _log = logging.getLogger(__name__)
 
 
@@ -39,8 +41,29 @@ class Checkpoints:
 
     def of(self, run_key: str, env_key: str) -> Checkpoint:
         """The checkpoint of one run in one environment."""
-        name = f"{run_key[:16]}-{env_key[:16]}.pt"
-        return Checkpoint(self.work_dir / _FOLDER / name, run_key, env_key, self.seconds)
+        name = f"{run_key[:16]}-{env_key[:16]}{_SUFFIX}"
+        return Checkpoint(self.folder / name, run_key, env_key, self.seconds)
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie, if there are any."""
+        return self.work_dir / _FOLDER
+
+    def unfinished(self) -> list[Path]:
+        """Files that a worker was writing when it died.
+
+        Asked under the driver's lock: they may be those of a worker at work.
+        """
+        return sorted(path for path in self.folder.glob("*") if path.suffix != _SUFFIX)
+
+    def finished(self) -> list[Path]:
+        """Those that are whole: a run can go on from each, if it is trained again."""
+        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def sweep(self) -> None:
+        """Remove what `unfinished` finds."""
+        for path in self.unfinished():
+            path.unlink(missing_ok=True)
 
 
 class Checkpoint:
@@ -77,6 +100,7 @@ class Checkpoint:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.save({**self._names, "state": dict(state)}, unfinished)
+            faults.reach("checkpoint_unnamed")
             unfinished.replace(self.path)
         except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
             _log.warning("checkpoint %s cannot be written (%s)", self.path, error)
@@ -85,5 +109,6 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def remove(self) -> None:
-        """Drop it, if there is one."""
-        self.path.unlink(missing_ok=True)
+        """Drop it, if there is one, and what a worker that died while it wrote one has left."""
+        for path in self.path.parent.glob(f"{self.path.stem}.*"):
+            path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@
     ├── SpecError (ValueError)            exit 2   a study file or an option is wrong
     ├── DataError (ValueError)            exit 2   a data set is missing, corrupt or misfit
     ├── StudyNotFoundError (LookupError)  exit 2   no study of that name in the store
-    ├── LockedError (RuntimeError)        exit 2   another driver holds the working folder
+    ├── LockedError (RuntimeError)        exit 2   another driver is at work
     └── StoreError (ConnectionError)      exit 3   the tracking store cannot be reached
 
 Imports nothing of the project.
@@ -50,7 +50,7 @@ class StudyNotFoundError(AblationsError, LookupError):
 
 
 class LockedError(AblationsError, RuntimeError):
-    """Another process is running a study in the same working folder."""
+    """Another process holds the working folder, or the store."""
 
 
 class StoreError(AblationsError, ConnectionError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned
+from ablations.progress import Pace, Planned, Waiting
 from ablations.record import now_ms
 
 LIVE_FILE = "live.json"
@@ -76,7 +76,7 @@ class LiveFile:
         self._at_work: dict[str, AtWork] = {}
         self._written = 0.0
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
         self._pace.take(event)
         if isinstance(event, Began):

@@ -41,6 +41,7 @@ class RunOptions:
         executor: None means `local` on a CPU, else `inline`.
         retry_failed: Train runs again that failed (out of memory, an exception, a killed worker).
         fresh: Train every planned run again, as a new attempt.
+        wait: Wait for another driver to end where one is at work.
         only: Arms to train in this call; empty means all.
         seeds: Seeds to train in this call; empty means all.
         checkpoint_seconds: The least time between two checkpoints of a run.
@@ -56,6 +57,7 @@ class RunOptions:
     executor: Literal["local", "inline"] | None = None
     retry_failed: bool = False
     fresh: bool = False
+    wait: bool = False
     only: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     checkpoint_seconds: float = SECONDS
@@ -181,15 +183,16 @@ class Prepared:
         file = self.options.study_file
         folder = file.parent if file else Path()
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
-        return Worker(datasets, str(self.device), plugins, self._checkpoints)
+        return Worker(datasets, str(self.device), plugins, self.checkpoints)
 
     @property
-    def _checkpoints(self) -> Checkpoints:
+    def checkpoints(self) -> Checkpoints:
+        """Those of every run in the working folder."""
         return Checkpoints(self.options.work_dir, self.options.checkpoint_seconds)
 
     def checkpoint(self, run: RunSpec) -> Checkpoint:
         """Where `run` leaves its state at the end of epochs."""
-        return self._checkpoints.of(run.run_key, self.env_key(run))
+        return self.checkpoints.of(run.run_key, self.env_key(run))
 
 
 def _normed_alone(arm: Arm) -> list[str]:

@@ -34,7 +34,14 @@ class Planned:
     changes: tuple[str, ...] = ()
 
 
-Observer = Callable[[Event | Planned], None]
+@dataclass(frozen=True)
+class Waiting:
+    """Told when another driver is in the way: where, who it is, and that it is waited for."""
+
+    text: str
+
+
+Observer = Callable[[Event | Planned | Waiting], None]
 
 
 class Pace:
@@ -49,9 +56,10 @@ class Pace:
         self._arm_of: dict[str, str] = {}
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
-    def take(self, event: Event | Planned) -> None:
+    def take(self, event: Event | Planned | Waiting) -> None:
         """Count one event."""
         if isinstance(event, Planned):
+            self.started = time.monotonic()
             self.jobs, self.n_workers = event.jobs, max(1, event.n_workers)
             self.n_failed = n_failed_before(event)
             for job in event.jobs:

@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from ablations.errors import StoreError
+
 KEY_SCHEMA = 1
+RECORD_SCHEMA = 1  # of record.json: raise when an older reader would misread it
 # Raise when a change to the training code moves the numbers of an existing recipe: every run_key
 # then changes, so that stored runs are not mistaken for what this code would give.
 TRAINING_REVISION = 1
@@ -22,7 +25,7 @@ TRAINING_REVISION = 1
 TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparison"
 TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
 TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
-TAG_PLACE_KEY = "place_key"
+TAG_PLACE_KEY, TAG_HOST = "place_key", "host"
 TAG_PROBE_PREFIX = "probe."
 KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
 
@@ -66,6 +69,20 @@ def digest(value: Any) -> str:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_schema(content: Mapping[str, Any], known: int, what: str) -> None:
+    """Refuse what a newer version of this project wrote; what says nothing is the oldest.
+
+    Raises:
+        StoreError: Names `what`, and what to do.
+    """
+    found = content.get("schema", 1)
+    if found > known:
+        raise StoreError(
+            f"{what}: its schema must be at most {known}, got {found}: a newer version of "
+            "lenet-ablations wrote it; install that version, or use another --tracking-uri"
+        )
 
 
 def now_ms() -> int:
@@ -169,16 +186,43 @@ class RunRecord:
 
     def to_json(self) -> str:
         """The text of `record.json`."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        content = {"schema": RECORD_SCHEMA, **asdict(self)}
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> RunRecord:
-        """The record that `to_json` wrote."""
+        """The record that `to_json` wrote.
+
+        Raises:
+            StoreError: A newer version of this project wrote it.
+        """
         raw = json.loads(text)
+        check_schema(raw, RECORD_SCHEMA, f"{RECORD_FILE} of run {raw['run_key'][:16]}")
+        raw.pop("schema", None)
         raw["state"] = RunState(raw["state"])
         raw["environment"] = Environment(**raw["environment"])
         raw["measurements"] = tuple(Measurement(**item) for item in raw["measurements"])
         return cls(**raw)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that the store says is RUNNING: a study's parent, or a child of one.
+
+    Attributes:
+        is_study: Whether it is a parent.
+        state: How a child ended, where that was written and its end was not.
+        host: The machine that drove the study last; empty in studies older than that.
+    """
+
+    run_id: str
+    name: str
+    study: str
+    is_study: bool
+    run_key: str = ""
+    attempt: int = 0
+    state: RunState | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ablations import faults
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -16,11 +17,12 @@ from ablations.live import LiveFile
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared, RunOptions
 from ablations.probes import PROBES, probe_key
-from ablations.progress import Observer, Planned
+from ablations.progress import Observer, Planned, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
+from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import tracking_uri
-from ablations.tracking.tracker import Tracker, driver_lock
+from ablations.tracking.tracker import Tracker
 
 
 def run_study(
@@ -42,17 +44,24 @@ def run_study(
 
     Raises:
         SpecError, DataError: Nothing was trained.
+        LockedError: Another driver is at work, and `options.wait` is not set.
         StoreError: The store cannot be reached; finished runs are kept in the outbox.
         KeyboardInterrupt: After the runs in flight were recorded as INTERRUPTED.
     """
     options = options or RunOptions()
     prepared = Prepared(spec, options)
-    with driver_lock(options.work_dir):
-        tracker = Tracker(tracking_uri(options.tracking_uri), options.work_dir)
-        changes = tracker.open_study(prepared.plan)
-        live = LiveFile(options.work_dir, spec.study, tracker.store.uri)
+    uri, work = tracking_uri(options.tracking_uri), f"run of study {spec.study!r}"
 
-        def tell(event: Event | Planned) -> None:
+    def on_wait(text: str) -> None:
+        observe(Waiting(text))
+
+    with driver_lock(options.work_dir, uri, work, on_wait if options.wait else None):
+        prepared.checkpoints.sweep()
+        tracker = Tracker(uri, options.work_dir)
+        changes = tracker.open_study(prepared.plan)
+        live = LiveFile(options.work_dir, spec.study, uri)
+
+        def tell(event: Event | Planned | Waiting) -> None:
             live.observe(event)
             observe(event)
 
@@ -183,6 +192,7 @@ class _Driver:
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
         self.records.append(record)
+        faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()
 

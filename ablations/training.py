@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ablations import seeds
+from ablations import faults, seeds
 from ablations.augmentation import AUGMENTATIONS
 from ablations.checkpoints import Checkpoint
 from ablations.data import Dataset, affine, split
@@ -211,8 +211,10 @@ def train(
                 trained.diverged_epoch = number
                 break
             trained.epochs.append(Epoch(number, metrics, len(data.train), seconds))
+            faults.reach("epoch_ended")
             if checkpoint and checkpoint.is_due() and number < run.recipe.epochs:
                 checkpoint.write(_state(trained, stepper))
+                faults.reach("checkpoint_written")
             on_epoch(trained.epochs[-1])
     return trained
 

@@ -20,16 +20,10 @@ import pandas as pd
 
 from ablations import history
 from ablations import record as names
-from ablations.errors import StudyNotFoundError, nearest
+from ablations.errors import StoreError, StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
-from ablations.tracking.store import (
-    exists,
-    open_client,
-    reaching,
-    run_filter,
-    search_runs,
-    tracking_uri,
-)
+from ablations.tracking.opening import open_client, reaching
+from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 
 Correct = npt.NDArray[np.bool_]
@@ -93,7 +87,14 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
+    if names.PLAN_FILE not in {item.path for item in store.client.list_artifacts(parent)}:
+        raise StoreError(
+            f"tracking store {store.uri}: study {study!r} has no {names.PLAN_FILE}: its driver was "
+            "stopped before it stored one, or its artifacts were moved; run the study again, or "
+            "move them back"
+        )
     plan_json = store.json(parent, names.PLAN_FILE)
+    names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
     past = store.json(parent, names.HISTORY_FILE)
     plan = analysis_plan(plan_json, past)
     chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})

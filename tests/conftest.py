@@ -86,7 +86,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
     """Puts an empty store into a folder; copied, since MLflow needs seconds to make its tables."""
-    from ablations.tracking.store import open_client  # noqa: PLC0415 (most tests need no MLflow)
+    from ablations.tracking.opening import open_client  # noqa: PLC0415 (most tests need no MLflow)
 
     made = tmp_path_factory.mktemp("store") / "mlflow.db"
     open_client(f"sqlite:///{made}")
@@ -192,6 +192,22 @@ def children_of(store_uri: str) -> Callable[[str], list[Any]]:
         return sorted(found, key=lambda run: run.info.start_time)
 
     return children
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Any]:
+    """Calls a command in this process; `result.output` is what a terminal shows, errors too."""
+    from typer.testing import CliRunner  # noqa: PLC0415
+
+    from ablations.cli.commands import app  # noqa: PLC0415
+
+    def run(*words: object) -> Any:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import data, devices
-from ablations.errors import AblationsError, LockedError, StoreError, counted
+from ablations.cleaning import find, size
+from ablations.cli.terminal import byte_text
+from ablations.errors import AblationsError, StoreError, counted
+from ablations.tracking.locks import is_driven
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore, exists
 from ablations.tracking.store import tracking_uri as resolved_uri
-from ablations.tracking.tracker import driver_lock
 
 
 @dataclass(frozen=True)
@@ -26,23 +28,14 @@ class Finding:
 def findings(tracking_uri: str | None, work_dir: Path, data_dir: Path | None) -> list[Finding]:
     """Everything `doctor` checks, in order."""
     uri = resolved_uri(tracking_uri)
+    is_held = is_driven(work_dir, uri)
     return [
-        *_store(uri, is_driven=is_driven(work_dir)),
+        *_store(uri, is_driven=is_held),
         _outbox(work_dir),
+        _remains(work_dir, is_driven=is_held),
         _data(data_dir),
         _device(),
     ]
-
-
-def is_driven(work_dir: Path) -> bool:
-    """Whether another process is running a study from this working folder."""
-    if not work_dir.exists():
-        return False
-    try:
-        driver_lock(work_dir).release()
-    except LockedError:
-        return True
-    return False
 
 
 def _store(uri: str, *, is_driven: bool) -> Iterator[Finding]:
@@ -76,7 +69,10 @@ def _stale(store: MlflowStore, *, is_driven: bool) -> Finding:
             "drivers", is_ok=True, text="none died" if not is_driven else "one is working now"
         )
     listed = ", ".join(names)
-    text = f"marked RUNNING, but no driver is here: {listed}; run them again to go on"
+    text = (
+        f"marked RUNNING, but no driver is here: {listed}; run them again to go on, "
+        "or end them: ablations clean"
+    )
     return Finding("drivers", is_ok=False, text=text)
 
 
@@ -88,6 +84,18 @@ def _outbox(work_dir: Path) -> Finding:
         else "empty"
     )
     return Finding("outbox", is_ok=not n_waiting, text=text)
+
+
+def _remains(work_dir: Path, *, is_driven: bool) -> Finding:
+    """Of the folder alone: a driver at work has half-written files of its own."""
+    useless = () if is_driven else find(work_dir, None).useless
+    text = (
+        f"{counted(len(useless), 'half-written file')} ({byte_text(size(useless))}): "
+        "ablations clean"
+        if useless
+        else "nothing half-written"
+    )
+    return Finding("remains", is_ok=not useless, text=text)
 
 
 def _data(data_dir: Path | None) -> Finding:

@@ -97,6 +97,7 @@ app.command()(studies.status)
 app.command()(studies.report)
 app.command()(upkeep.sync)
 app.command()(upkeep.doctor)
+app.command()(upkeep.clean)
 app.command()(upkeep.ui)
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned
+from ablations.progress import Pace, Planned, Waiting
 from ablations.record import RunState
 
 SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
@@ -33,7 +33,7 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
 
 
@@ -82,12 +82,14 @@ class PlainDisplay:
     ) -> None:
         return
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
         self.pace.take(event)
         if isinstance(event, Planned):
             for line in planned_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
+        elif isinstance(event, Waiting):
+            self.console.print(escape(event.text), soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
             pace = self.pace
             tail = f"  {pace.images_per_second:,.0f} images/s  {left_text(pace)}".rstrip()
@@ -138,10 +140,12 @@ class LiveDisplay:
     ) -> None:
         self.progress.stop()
 
-    def observe(self, event: Event | Planned) -> None:
+    def observe(self, event: Event | Planned | Waiting) -> None:
         """Take in one event."""
         self.pace.take(event)
-        if isinstance(event, Planned):
+        if isinstance(event, Waiting):
+            self.progress.console.print(escape(event.text), highlight=False)
+        elif isinstance(event, Planned):
             self._open(event)
         elif isinstance(event, Began):
             self._began(event)

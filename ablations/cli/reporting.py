@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablations import faults
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
@@ -48,6 +49,7 @@ def build_report(
     wanted = FORMATS if formats == "all" else tuple(formats.split(","))
     spent = costs(tables.runs, tables.plan)
     written = write_report(folder, results, spent, provenance(tables), wanted)
+    faults.reach("report_written")
     tracker = Tracker(uri, work_dir)
     tracker.store_report(
         tables.plan_json,

@@ -77,6 +77,9 @@ def run(  # noqa: PLR0913 (a command's options)
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train every run as a new attempt.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for another driver that is at work here.")
+    ] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Train this arm alone; may be repeated.")
     ] = None,
@@ -109,6 +112,7 @@ def run(  # noqa: PLR0913 (a command's options)
         executor=executor,  # type: ignore[arg-type]  # checked above
         retry_failed=retry_failed,
         fresh=fresh,
+        wait=wait,
         only=tuple(only or ()),
         seeds=_seeds(seeds) if seeds else (),
         checkpoint_seconds=checkpoint_seconds,

@@ -42,6 +42,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def byte_text(n_bytes: int) -> str:
+    """`512 B`, `3.4 kB`, `12.0 MB`."""
+    if n_bytes < 1000:  # noqa: PLR2004
+        return f"{n_bytes} B"
+    return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"  # noqa: PLR2004
+
+
 def print_json(value: Any) -> None:
     """A value as JSON, on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

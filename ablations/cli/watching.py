@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations import devices
-from ablations.cli.checkup import is_driven
 from ablations.cli.listings import counts_text
 from ablations.cli.terminal import duration
 from ablations.errors import StudyNotFoundError, counted
@@ -23,6 +22,7 @@ from ablations.live import AtWork, Snapshot, read_snapshot
 from ablations.plan import run_states
 from ablations.preparation import Prepared, RunOptions
 from ablations.record import now_ms
+from ablations.tracking.locks import is_driven
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import exists, tracking_uri
 from ablations.tracking.tracker import Tracker
@@ -45,6 +45,7 @@ class View:
     arms: Mapping[str, Sequence[str]]
     env_keys: Mapping[str, str]
     store: Tracker | None
+    uri: str
     work_dir: Path
 
     def shown(self) -> RenderableType:
@@ -63,7 +64,7 @@ class View:
 
     def snapshot(self) -> Snapshot | None:
         """What the driver of this working folder is at; None if there is no driver."""
-        return read_snapshot(self.work_dir) if is_driven(self.work_dir) else None
+        return read_snapshot(self.work_dir) if is_driven(self.work_dir, self.uri) else None
 
 
 def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions) -> View:
@@ -75,6 +76,7 @@ def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions)
         arms={arm.name: [r.run_key for r in runs if r.arm == arm.name] for arm in plan.arms},
         env_keys={run.run_key: prepared.env_key(run) for run in runs},
         store=store,
+        uri=tracking_uri(options.tracking_uri),
         work_dir=options.work_dir,
     )
 
@@ -105,6 +107,7 @@ def view_of_name(study: str, options: RunOptions) -> View:
         arms={name: [r["run_key"] for r in runs if r["arm"] == name] for name in precisions},
         env_keys={run["run_key"]: keys[precisions[run["arm"]]] for run in runs},
         store=store,
+        uri=uri,
         work_dir=options.work_dir,
     )
 

@@ -6,6 +6,7 @@ the queue's lock would stop all the others. The data set travels as shared memor
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections import deque
@@ -17,6 +18,7 @@ from multiprocessing.process import BaseProcess
 
 import torch.multiprocessing as mp
 
+from ablations import faults
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.jobs import Job, Outcome, Worker
 from ablations.record import RunState, now_ms
@@ -121,12 +123,22 @@ def _start_deaf(process: BaseProcess) -> None:
 
 def _serve(pipe: Connection, worker: Worker) -> None:
     """A worker's life: jobs in, epochs and outcomes out, until the driver closes the pipe."""
+    threading.Thread(target=_end_with, args=(mp.parent_process(),), daemon=True).start()
     worker.prepare()
+    faults.reach("worker_ready")
     try:
         while True:
-            pipe.send(worker.perform(pipe.recv(), pipe.send))
+            outcome = worker.perform(pipe.recv(), pipe.send)
+            faults.reach("run_trained")
+            pipe.send(outcome)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _end_with(driver: BaseProcess) -> None:
+    """End this process when its driver is gone: the next one may be at the same run already."""
+    driver.join()
+    os._exit(1)
 
 
 def _stop(seats: Sequence[_Seat]) -> None:

@@ -1,7 +1,8 @@
 """Finished runs that the store does not have yet, one folder each, in the working folder.
 
 An entry is written whole before the store is called and removed once the store has it, so a store
-that is down, or a driver that dies, costs no finished run. Knows files, and nothing of MLflow.
+that is down, or a driver that dies, costs no finished run. It is never seen in part: it is written
+and removed under a name that begins with a dot. Knows files, and nothing of MLflow.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ablations import faults
 from ablations.record import RECORD_FILE, Measurement, RunRecord
 
 ENTRY_FILE = "entry.json"
@@ -57,6 +59,7 @@ class Outbox:
         staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
         try:
             _write(staging, entry)
+            faults.reach("entry_unnamed")
             return staging.rename(self._free_name(entry))
         except OSError:
             shutil.rmtree(staging, ignore_errors=True)
@@ -84,7 +87,21 @@ class Outbox:
     @staticmethod
     def remove(path: Path) -> None:
         """Drop an entry that the store has."""
-        shutil.rmtree(path)
+        going = path.rename(path.with_name(f".removing-{path.name}"))
+        faults.reach("entry_removing")
+        shutil.rmtree(going)
+
+    def unfinished(self) -> list[Path]:
+        """Folders of entries that a driver was writing or removing when it died.
+
+        Asked under the driver's lock: they may be those of a driver at work.
+        """
+        return sorted(self.folder.glob(".*-*"))
+
+    def sweep(self) -> None:
+        """Remove what `unfinished` finds."""
+        for path in self.unfinished():
+            shutil.rmtree(path)
 
 
 def _write(folder: Path, entry: Entry) -> None:
@@ -98,6 +115,7 @@ def _write(folder: Path, entry: Entry) -> None:
         "measurements": [asdict(item) for item in entry.measurements],
     }
     (folder / ENTRY_FILE).write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    faults.reach("entry_half_written")
     if entry.record is not None:
         (folder / RECORD_FILE).write_text(entry.record.to_json(), encoding="utf-8")
     for name, content in entry.files.items():

@@ -9,22 +9,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from filelock import FileLock
-
+from ablations import faults
 from ablations import record as names
 from ablations.designs import level_text
 from ablations.errors import StoreError
-from ablations.record import RunRecord, RunState, StoredRun
+from ablations.record import OpenRun, RunRecord, RunState, StoredRun
+from ablations.tracking.opening import mlflow_settings, open_client, reaching, sqlite_path
 from ablations.tracking.outbox import Entry
 
 if TYPE_CHECKING:
@@ -64,21 +62,6 @@ def run_filter(**tags: str) -> str:
     return " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
 
 
-@contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into one `StoreError` that says which store."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except StoreError:
-        raise  # said already, by a call within this one
-    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise StoreError(f"tracking store {uri}: {first_line:.300}") from error
-
-
 class MlflowStore:
     """One store, opened for writing by the one driver."""
 
@@ -108,6 +91,24 @@ class MlflowStore:
             found = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
             return [run.data.tags[names.TAG_STUDY] for run in found if run.info.status == "RUNNING"]
 
+    def open_runs(self) -> list[OpenRun]:
+        """Parents and children that are marked RUNNING."""
+        with reaching(self.uri):
+            experiments = [item.experiment_id for item in self.client.search_experiments()]
+            found = search_runs(self.client, experiments, "attributes.status = 'RUNNING'")
+            parents = search_runs(self.client, experiments, run_filter(kind=names.KIND_STUDY))
+        hosts = {
+            run.data.tags[names.TAG_STUDY]: run.data.tags.get(names.TAG_HOST, "") for run in parents
+        }
+        ours = (names.KIND_STUDY, names.KIND_RUN)
+        return [_open(run, hosts) for run in found if run.data.tags.get(names.TAG_KIND) in ours]
+
+    def end(self, run: OpenRun) -> None:
+        """End a run whose driver could not: KILLED, or as its state says."""
+        status = run.state.mlflow_status if run.state else RunState.KILLED.mlflow_status
+        with reaching(self.uri):
+            self.client.set_terminated(run.run_id, status)
+
     def studies_without_artifacts(self) -> list[tuple[str, str]]:
         """Name and artifact folder of every study whose local folder is gone."""
         with reaching(self.uri):
@@ -115,16 +116,8 @@ class MlflowStore:
                 (item.name, item.artifact_location) for item in self.client.search_experiments()
             ]
             experiments = {run.study for run in self.stored_runs()}
-        local = [
-            (name, place)
-            for name, place in places
-            if name in experiments and place.startswith("file:")
-        ]
-        return [
-            (name, place)
-            for name, place in local
-            if not Path(url2pathname(urlsplit(place).path)).exists()
-        ]
+        folders = [(name, place, _local(place)) for name, place in places if name in experiments]
+        return [(name, place) for name, place, folder in folders if folder and not folder.exists()]
 
     def parents(self) -> dict[str, str]:
         """The parent run's id of every study in the store."""
@@ -145,7 +138,9 @@ class MlflowStore:
 
     def _new_parent(self, experiment: str, study: str) -> Run:
         tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
-        return self.client.create_run(experiment, run_name=study, tags=tags)
+        run = self.client.create_run(experiment, run_name=study, tags=tags)
+        faults.reach("parent_made")
+        return run
 
     def _experiment(self, study: str) -> str:
         held = self.client.get_experiment_by_name(study)
@@ -157,8 +152,9 @@ class MlflowStore:
                 )
             return str(held.experiment_id)
         location = None
-        if self.uri.startswith("sqlite:"):
-            base = Path(self.uri.removeprefix("sqlite:///")).parent / DEFAULT_ARTIFACTS
+        path = sqlite_path(self.uri)
+        if path is not None:
+            base = path.parent / DEFAULT_ARTIFACTS
             location = f"{base.resolve().as_uri()}/{names.digest(study)[:16]}"
         return str(self.client.create_experiment(study, artifact_location=location))
 
@@ -191,14 +187,19 @@ class MlflowStore:
             tags=run_tags(record) | tags | source_tags(),
             run_name=f"{record.arm} s{record.seed}",
         )
+        faults.reach("run_made")
         return str(run.info.run_id)
 
     def _write_run(self, run_id: str, record: RunRecord, files: Mapping[str, bytes]) -> None:
         self.client.log_batch(run_id, metrics=run_metrics(record), params=run_params(record))
+        faults.reach("batch_logged")
         self.log_files(run_id, {names.RECORD_FILE: record.to_json().encode(), **files})
+        faults.reach("files_logged")
+        self.client.set_terminated(run_id, record.state.mlflow_status, end_time=record.finished_ms)
+        faults.reach("run_ended")
         # The state says the run is whole, so it is written last: a run without it is written again.
         self.client.set_tag(run_id, names.TAG_STATE, record.state.value)
-        self.client.set_terminated(run_id, record.state.mlflow_status, end_time=record.finished_ms)
+        faults.reach("state_written")
 
     def _write_measurements(self, run_id: str, entry: Entry) -> None:
         from mlflow.entities import Metric, RunTag
@@ -216,7 +217,11 @@ class MlflowStore:
         self.client.log_batch(run_id, metrics=metrics, tags=tags)
 
     def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
-        """Store artifacts by name, in one call."""
+        """Store artifacts by name; where they are local files, each is whole or not there."""
+        place = _local(self.client.get_run(run_id).info.artifact_uri)
+        if place is not None:
+            _write_whole(place / (folder or ""), files)
+            return
         with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
             for name, content in files.items():
                 (Path(temporary) / name).write_bytes(content)
@@ -236,55 +241,26 @@ class MlflowStore:
         return default if content is None else json.loads(content)
 
 
-def open_client(uri: str) -> MlflowClient:
-    """An MLflow client for `uri` that fails in seconds when the store is down.
-
-    A SQLite file is made or migrated under a lock, since two processes doing so at once destroy
-    it, and is set to WAL, which readers such as the UI need not wait for.
-
-    Raises:
-        StoreError: The store cannot be reached.
-    """
-    _mlflow_settings()
-    from mlflow.tracking import MlflowClient
-
-    with reaching(uri):
-        path = uri.removeprefix("sqlite:///")
-        if path == uri:
-            client = MlflowClient(tracking_uri=uri)
-            client.search_experiments(max_results=1)
-            return client
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            client = MlflowClient(tracking_uri=uri)  # makes the tables already
-            client.search_experiments(max_results=1)
-            connection = sqlite3.connect(path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.close()
-        return client
+def _local(artifacts: str) -> Path | None:
+    """The folder that MLflow keeps artifacts in, if this machine writes them itself."""
+    parts = urlsplit(artifacts)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
-def _mlflow_settings() -> None:
-    """MLflow's own switches, unless the user has set them."""
-    usual = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # 7 by default: four minutes for a dead server
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    }
-    for name, value in usual.items():
-        os.environ.setdefault(name, value)
-    import mlflow.store.db.utils  # noqa: F401  (sets its log level when loaded, so before ours)
-
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It prints a whole traceback for what `reaching` says in a line.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
+    # MLflow copies byte by byte: a driver killed meanwhile would leave half a plan or history.
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        unnamed = folder / f".{name}.part"
+        unnamed.write_bytes(content)
+        faults.reach("file_unnamed")
+        unnamed.replace(folder / name)
 
 
 def exists(uri: str) -> bool:
     """Whether the store is there; a SQLite file that is not would be made by opening it."""
-    return not uri.startswith("sqlite:") or Path(uri.removeprefix("sqlite:///")).exists()
+    path = sqlite_path(uri)
+    return path is None or path.exists()
 
 
 def serve_ui(port: int, given: str | None) -> None:
@@ -300,7 +276,7 @@ def serve_ui(port: int, given: str | None) -> None:
         raise StoreError(
             f"tracking store {uri}: is not there yet; run a study in this folder first"
         )
-    _mlflow_settings()
+    mlflow_settings()
     words = [*("-m", "mlflow", "ui"), "--backend-store-uri", uri]
     words += ["--port", str(port), "--workers", "1"]
     sys.stdout.flush()
@@ -370,6 +346,21 @@ def run_metrics(record: RunRecord) -> list[Metric]:
         for name, value in item.metrics.items()
     ]
     return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()] + probed
+
+
+def _open(run: Run, hosts: Mapping[str, str]) -> OpenRun:
+    tags = run.data.tags
+    study = tags.get(names.TAG_STUDY, "")
+    return OpenRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        study=study,
+        is_study=tags[names.TAG_KIND] == names.KIND_STUDY,
+        run_key=tags.get(names.TAG_RUN_KEY, ""),
+        attempt=int(tags.get(names.TAG_ATTEMPT, 0)),
+        state=RunState(tags[names.TAG_STATE]) if names.TAG_STATE in tags else None,
+        host=hosts.get(study, ""),
+    )
 
 
 def _stored(run: Run) -> StoredRun:

@@ -8,43 +8,29 @@ from __future__ import annotations
 
 import json
 import logging
+import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
-from ablations import history, record
-from ablations.errors import LockedError, StoreError, StudyNotFoundError, counted, nearest
+from ablations import faults, history, record
+from ablations.errors import StoreError, StudyNotFoundError, counted, nearest
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, StoredRun
+from ablations.tracking.locks import folder_lock, history_lock, store_lock
+from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
-from ablations.tracking.store import MlflowStore, reaching
+from ablations.tracking.store import MlflowStore
 
 RETRY_SECONDS = 30.0
 DEFAULT_WORK_DIR = Path(".ablations")
 _log = logging.getLogger(__name__)
-
-
-def driver_lock(work_dir: Path) -> FileLock:
-    """The lock that one driver holds on its working folder; acquire it before writing.
-
-    Raises:
-        LockedError: Another driver holds it.
-    """
-    work_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work_dir / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise LockedError(
-            f"{work_dir}: another `ablations` is working here; wait for it, or give --work-dir"
-        ) from error
-    return lock
 
 
 class Tracker:
@@ -73,7 +59,7 @@ class Tracker:
             ]
         else:
             past = self._history(parent)
-            texts = plan_changes(self.store.read_json(parent, record.PLAN_FILE, content), content)
+            texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
         stamped = history.deviations(history.extended(past, content), content)
         return texts + [f"the report will bear the stamp: {text}" for text in stamped]
 
@@ -103,29 +89,33 @@ class Tracker:
         Raises:
             StoreError: The store cannot be reached; nothing has been trained.
         """
+        self.outbox.sweep()
         self.drain()
         content, changes = plan.to_dict(), self.changes(plan)
-        others = self.store.parents()
-        others.pop(plan.spec.study, None)
-        experiment, parent = self.store.parent(plan.spec.study)
-        past = self._history(parent) or self._adopted(others, content)
-        past = history.extended(past, content)
+        others, study = self.store.parents(), plan.spec.study
+        others.pop(study, None)
+        experiment, parent = self.store.parent(study)
         study_text = yaml.safe_dump(
             plan.spec.model_dump(mode="json", exclude_unset=True),
             sort_keys=False,
             allow_unicode=True,
         )
-        self._write_files(
-            parent,
-            {
-                record.PLAN_FILE: _json(content),
-                record.HISTORY_FILE: _json(past),
-                record.STUDY_FILE: study_text.encode(),
-            },
-        )
+        with history_lock(self.store.uri):
+            past = self._history(parent) or self._adopted(others, content)
+            past = history.extended(past, content)
+            self._write_files(
+                parent,
+                {
+                    record.PLAN_FILE: _json(content),
+                    record.HISTORY_FILE: _json(past),
+                    record.STUDY_FILE: study_text.encode(),
+                },
+            )
+        faults.reach("plan_stored")
         with reaching(self.store.uri):
             self.store.client.update_run(parent, status="RUNNING")
             self.store.client.set_tag(parent, "plan_digest", plan.digest)
+            self.store.client.set_tag(parent, record.TAG_HOST, platform.node())
             endpoint = plan.spec.endpoint
             for key, value in {
                 "name": endpoint.metric,
@@ -143,14 +133,20 @@ class Tracker:
             StoreError: The store cannot be reached.
         """
         parents = self.store.parents()
-        if study not in parents:
+        held = self._plan(parents[study], study) if study in parents else {}
+        if not held:
             known = ", ".join(sorted(parents)) or "none"
             raise StudyNotFoundError(
                 f"store {self.store.uri}: no study {study!r}; {nearest(study, list(parents))}run "
                 f"it first (stored: {known})"
             )
-        plan: dict[str, Any] = self.store.read_json(parents[study], record.PLAN_FILE, {})
-        return plan
+        return held
+
+    def _plan(self, parent: str, study: str) -> dict[str, Any]:
+        """The plan stored on a study's parent run; empty if its driver was killed before that."""
+        held: dict[str, Any] = self.store.read_json(parent, record.PLAN_FILE, {})
+        record.check_schema(held, record.KEY_SCHEMA, f"{record.PLAN_FILE} of study {study!r}")
+        return held
 
     def stored_runs(self) -> list[StoredRun]:
         """Every run the store holds, of every study."""
@@ -199,6 +195,7 @@ class Tracker:
                 f"has lost its {record.RECORD_FILE}; --fresh trains it again"
             )
         held = replace(RunRecord.from_json(text.decode()), arm=arm, reused_from=stored.run_id)
+        faults.reach("run_linked")
         names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
         contents = {name: self.store.read_file(stored.run_id, name) for name in names}
         files = {name: content for name, content in contents.items() if content is not None}
@@ -214,6 +211,7 @@ class Tracker:
         except OSError as error:
             self._write_past(entry, error)
             return
+        faults.reach("entry_written")
         if time.monotonic() < self._silent_until:
             return
         try:
@@ -260,6 +258,7 @@ class Tracker:
         """
         try:
             self.drain()
+            faults.reach("study_closing")
             _, parent = self.store.parent(study)
             with reaching(self.store.uri):
                 self.store.client.set_terminated(parent, status)
@@ -287,11 +286,13 @@ class Tracker:
         """
         _, parent = self.store.parent(plan["study"])
         self._write_files(parent, files, record.REPORT_FOLDER)
+        faults.reach("report_stored")
         if shown:
-            past = history.extended(self._history(parent), plan)
-            self._write_files(
-                parent, {record.HISTORY_FILE: _json(history.with_shown(past, plan, shown))}
-            )
+            with history_lock(self.store.uri):
+                past = history.extended(self._history(parent), plan)
+                past = history.with_shown(past, plan, shown)
+                self._write_files(parent, {record.HISTORY_FILE: _json(past)})
+        faults.reach("report_noted")
         with reaching(self.store.uri):
             self.store.client.set_tag(parent, "mlflow.note.content", note)
 
@@ -315,11 +316,14 @@ def sync_outbox(work_dir: Path, given: str | None = None) -> int:
 
     Raises:
         StoreError: A store cannot be reached; its entries are kept.
-        LockedError: A driver is at work in the folder.
+        LockedError: A driver is at work in the folder, or on one of the stores.
     """
-    with driver_lock(work_dir):
+    with folder_lock(work_dir, "`ablations sync`"), ExitStack() as stores:
+        Outbox(work_dir).sweep()
         waiting = {(e.tracking_uri, e.study) for _, e in Outbox(work_dir).entries(given)}
         trackers = {uri: Tracker(uri, work_dir) for uri in sorted({uri for uri, _ in waiting})}
+        for uri in trackers:
+            stores.enter_context(store_lock(uri, "`ablations sync`"))
         n_written = sum(tracker.drain() for tracker in trackers.values())
         for uri, study in sorted(waiting):  # their driver could not say that they had ended
             trackers[uri].close_study(study, "FINISHED")

@@ -169,7 +169,7 @@ def test_rules_and_designs_that_cannot_be_meant_are_told(cells, changes, problem
         ({"exclude": [{}]}, "exclude.0: must not be empty, got {}"),
         (
             {"require": [{"pooling": "mean"}]},
-            "require.0.pooling: expected one of 7 words, got 'mean'; (allowed: avg, l2, max, none, "
+            "require.0.pooling: expected one of 7 words, got 'mean' (allowed: avg, l2, max, none, "
             "overlapping_max, strided_conv, subsampling)",
         ),
         (

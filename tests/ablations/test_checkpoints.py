@@ -104,3 +104,24 @@ def test_a_full_disk_leaves_the_last_checkpoint(checkpoint, monkeypatch, caplog)
     checkpoint.write({**STATE, "step": 8})
     assert checkpoint.read()["step"] == 7
     assert list(checkpoint.path.parent.iterdir()) == [checkpoint.path]
+
+
+def test_what_a_killed_worker_was_writing_goes_with_its_checkpoint(checkpoint):
+    checkpoint.write(STATE)
+    checkpoint.path.with_suffix(".4711").touch()
+    other = checkpoint.path.with_name("another.pt")
+    other.touch()
+    checkpoint.remove()
+    assert list(checkpoint.path.parent.iterdir()) == [other]
+
+
+def test_sweeping_removes_the_unfinished_and_keeps_what_runs_can_go_on_from(checkpoint, tmp_path):
+    everything = Checkpoints(tmp_path)
+    everything.sweep()
+    assert everything.unfinished() == []
+    checkpoint.write(STATE)
+    half = checkpoint.path.with_suffix(".4711")
+    half.touch()
+    assert everything.unfinished() == [half]
+    everything.sweep()
+    assert list(everything.folder.iterdir()) == [checkpoint.path]

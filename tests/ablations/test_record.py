@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ablations.errors import StoreError
 from ablations.record import (
     Environment,
     Measurement,
@@ -145,3 +146,19 @@ def test_digest_does_not_depend_on_the_order_of_keys(value):
 def test_digest_refuses_numbers_that_json_has_not():
     with pytest.raises(ValueError, match="not JSON compliant"):
         digest([math.nan])
+
+
+def test_a_record_of_a_newer_version_is_refused_and_says_what_to_do():
+    newer = {**json.loads(record().to_json()), "schema": 2, "unheard_of": 1}
+    expected = (
+        r"record\.json of run ab: its schema must be at most 1, got 2: a newer "
+        "version of lenet-ablations wrote it; install that version"
+    )
+    with pytest.raises(StoreError, match=expected):
+        RunRecord.from_json(json.dumps(newer))
+
+
+def test_a_record_that_says_no_schema_is_of_the_oldest():
+    older = json.loads(record().to_json())
+    del older["schema"]
+    assert RunRecord.from_json(json.dumps(older)) == record()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from ablations.errors import LockedError, SpecError, StoreError
 from ablations.executors.base import Ended
 from ablations.preparation import Prepared, RunOptions
-from ablations.progress import Planned
+from ablations.progress import Planned, Waiting
 from ablations.record import RunRecord, RunState
 from ablations.runner import run_study
 from ablations.study_file import parse_study
+from ablations.tracking.locks import folder_lock, store_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import Tracker, driver_lock
+from ablations.tracking.tracker import Tracker
 from lenet_variants.errors import VariantError
 from lenet_variants.registry import load_plugin
 
@@ -318,13 +320,30 @@ def test_a_store_that_is_down_trains_nothing(tiny, train, steps, home):
     assert Tracker("http://127.0.0.1:9", home / ".ablations").n_waiting() == 0
 
 
-def test_a_second_driver_in_the_same_folder_is_refused(tiny, train, options, steps):
-    with (
-        driver_lock(options.work_dir),
-        pytest.raises(LockedError, match="another `ablations` is working here"),
-    ):
-        train(tiny())
+def test_a_second_driver_in_the_same_folder_or_on_the_same_store_is_refused(
+    tiny, train, options, steps
+):
+    for lock in (folder_lock(options.work_dir, "a"), store_lock(options.tracking_uri, "a")):
+        with lock, pytest.raises(LockedError, match=r": a \(process .* is at work"):
+            train(tiny())
     assert steps == []
+
+
+def test_a_driver_that_waits_says_for_whom_and_then_trains(tiny, train, options):
+    seen = []
+    with ExitStack() as other:
+        other.enter_context(store_lock(options.tracking_uri, "run of study 'other'"))
+
+        def observe(event):
+            seen.append(event)
+            if isinstance(event, Waiting):
+                other.close()  # the other driver ends
+
+        assert len(train(tiny(seeds=1), observe, wait=True)) == 2
+    told = [event.text for event in seen if isinstance(event, Waiting)]
+    assert seen[0].text == told[0]
+    assert len(told) == 1
+    assert "waiting for run of study 'other' (process " in told[0]
 
 
 def test_every_arm_that_does_not_fit_is_named_before_anything_is_trained(tiny, train, steps):

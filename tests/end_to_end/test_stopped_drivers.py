@@ -16,8 +16,8 @@ from ablations.preparation import RunOptions
 from ablations.record import RunState
 from ablations.runner import run_study
 from ablations.study_file import load_study
+from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import driver_lock
 
 pytestmark = pytest.mark.end_to_end
 
@@ -112,8 +112,17 @@ def test_a_killed_driver_costs_only_the_runs_in_flight(
     driver = start("run", study, "--workers", 2, "--no-report")
     read_until(driver, "[2/6]")
     workers = _workers_of(driver.pid)
-    with pytest.raises(LockedError, match="another `ablations` is working here"):
-        driver_lock(home / ".ablations")
+    holder = rf"run of study 'tiny' \(process {driver.pid}, since .*\) is at work"
+    with (
+        pytest.raises(LockedError, match=rf"\.ablations: {holder}"),
+        driver_lock(home / ".ablations", store_uri),
+    ):
+        pass
+    with (
+        pytest.raises(LockedError, match=f"tracking store {store_uri}: {holder}"),
+        driver_lock(home / "elsewhere", store_uri),
+    ):
+        pass
     driver.kill()
     driver.wait()
     assert _wait_for_end(workers, 20) == []
@@ -169,6 +178,20 @@ def _assert_whole(children) -> None:
     assert len(children) == len({run.data.tags["run_key"] for run in children}) == 6
     assert {run.data.tags["state"] for run in children} == {"FINISHED"}
     assert all("test/accuracy" in run.data.metrics for run in children)
+
+
+def test_a_driver_that_waits_for_another_says_for_whom_and_can_be_interrupted(
+    tiny_file, store_uri, start, read_until, home
+):
+    with driver_lock(home / "elsewhere", store_uri, "run of study 'other'"):
+        waiting = start("run", tiny_file(), "--wait", "--no-report")
+        read_until(waiting, f"tracking store {store_uri}: waiting for run of study 'other' (proc")
+        waiting.send_signal(signal.SIGINT)
+        rest = waiting.stdout.read()
+    assert waiting.wait() == 130
+    assert "waiting" not in rest  # it was said once
+    assert "Traceback" not in rest
+    assert MlflowStore(store_uri).stored_runs() == []
 
 
 @pytest.mark.slow

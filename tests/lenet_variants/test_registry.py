@@ -202,7 +202,7 @@ def test_names_with_spaces_are_refused():
         (lambda *_: 3, "expected an nn.Module, got int; return the network"),
         (
             lambda *_: 1 / 0,
-            r"images of \[1, 28, 28\] in 10 classes at {'width': 3}, got ZeroDivisionError: .*; mend it, or",
+            r"28, 28\] in 10 classes at {'width': 3}, got ZeroDivisionError: .*; mend it, or",
         ),
         (lambda *_: nn.Flatten(), r"forward: expected logits of shape \[2, 10\].* got \[2, 784\]"),
         (

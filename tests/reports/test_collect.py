@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -184,3 +185,20 @@ def test_verdicts_shown_before_reach_the_plan(train, tiny, store_uri, home):
     after = collect_study("tiny", store_uri)
     assert after.plan.shown == {"activation=relu - control": (0, 1, 2)}
     assert after.plan.deviations == ("seeds [3] were added after verdicts were shown",)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "record.json"])
+def test_what_a_newer_version_stored_is_refused_and_never_misread(
+    train, tiny, store_uri, home, name
+):
+    train(tiny(seeds=1))
+    for path in home.glob(f"mlartifacts/**/{name}"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    with pytest.raises(StoreError, match=rf"^{name} of (run|study) .* at most 1, got 2: a newer"):
+        collect_study("tiny", store_uri)
+
+
+def test_a_study_whose_driver_was_stopped_before_its_plan_was_stored_is_told(store_uri):
+    MlflowStore(store_uri).parent("tiny")
+    with pytest.raises(StoreError, match=r"study 'tiny' has no plan\.json: its driver was stopped"):
+        collect_study("tiny", store_uri)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from ablations.cli.checkup import findings
+from ablations.tracking.locks import folder_lock, store_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import driver_lock
 
 
 def _by_subject(uri, home) -> dict[str, tuple[bool, str]]:
@@ -13,7 +13,15 @@ def _by_subject(uri, home) -> dict[str, tuple[bool, str]]:
 def test_everything_that_can_go_wrong_is_looked_at(home, store_uri):
     found = findings(store_uri, home / ".ablations", None)
     subjects = [finding.subject for finding in found]
-    assert subjects == ["store", "artifacts", "drivers", "outbox", "fashion-mnist", "device"]
+    assert subjects == [
+        "store",
+        "artifacts",
+        "drivers",
+        "outbox",
+        "remains",
+        "fashion-mnist",
+        "device",
+    ]
 
 
 def test_an_empty_store_is_well(home, store_uri):
@@ -31,11 +39,16 @@ def test_looking_makes_neither_a_store_nor_a_folder(home):
 
 def test_a_running_study_is_well_while_its_driver_works(home, store_uri):
     MlflowStore(store_uri).parent("at work")
-    with driver_lock(home / ".ablations"):
+    with folder_lock(home / ".ablations", "a test"):
+        assert _by_subject(store_uri, home)["drivers"] == (True, "one is working now")
+    with store_lock(store_uri, "a test"):  # from another folder
         assert _by_subject(store_uri, home)["drivers"] == (True, "one is working now")
     is_ok, text = _by_subject(store_uri, home)["drivers"]
     assert not is_ok
-    assert text == "marked RUNNING, but no driver is here: at work; run them again to go on"
+    assert text.startswith(
+        "marked RUNNING, but no driver is here: at work; run them again to go on"
+    )
+    assert text.endswith("or end them: ablations clean")
 
 
 def test_a_store_that_does_not_answer_is_a_finding(home):
@@ -55,3 +68,11 @@ def _no_data(name: str, **_: object) -> None:
     from ablations.errors import DataError  # noqa: PLC0415
 
     raise DataError(f"{name}: not found\nlooked in many places")
+
+
+def test_half_written_files_are_a_finding_unless_a_driver_is_at_work(home, store_uri):
+    (home / ".ablations" / "outbox" / ".writing-abc").mkdir(parents=True)
+    expected = (False, "1 half-written file (0 B): ablations clean")
+    assert _by_subject(store_uri, home)["remains"] == expected
+    with store_lock(store_uri, "a test"):
+        assert _by_subject(store_uri, home)["remains"] == (True, "nothing half-written")

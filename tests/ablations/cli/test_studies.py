@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ablations.tracking.locks import folder_lock
 from ablations.tracking.outbox import Outbox
-from ablations.tracking.tracker import driver_lock
 
 INLINE = ("--executor", "inline", "--device", "cpu")
 
@@ -105,10 +105,11 @@ def test_a_store_that_is_down_exits_3_and_trains_nothing(call, tiny_file, home):
 
 
 def test_a_folder_another_driver_works_in_exits_2(call, tiny_file, store_uri, home):
-    with driver_lock(home / ".ablations"):
+    with folder_lock(home / ".ablations", "run of study 'other'"):
         result = call("run", tiny_file(), *INLINE)
     assert result.exit_code == 2
-    assert "another `ablations` is working here; wait for it, or give --work-dir" in result.output
+    assert "error: .ablations: run of study 'other' (process " in result.output
+    assert "wait for it (`run --wait` does), or give another --work-dir" in result.output
 
 
 def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(

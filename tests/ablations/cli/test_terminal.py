@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.cli.terminal import console, duration, print_json
+from ablations.cli.terminal import byte_text, console, duration, print_json
 
 
 def test_json_holds_every_letter_and_no_nan(capsys):
@@ -23,3 +23,11 @@ def test_the_console_writes_to_standard_output(capsys):
 )
 def test_a_duration_is_written_for_people(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1500, "1.5 kB"), (12_000_000, "12.0 MB")],
+)
+def test_bytes_are_written_for_people(n_bytes, text):
+    assert byte_text(n_bytes) == text

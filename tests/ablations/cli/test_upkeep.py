@@ -1,10 +1,11 @@
-"""`sync`, `doctor` and `ui` as a person calls them."""
+"""`sync`, `doctor`, `clean` and `ui` as a person calls them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ablations.record import RunRecord
+from ablations.tracking.locks import driver_lock
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore
 
@@ -67,3 +68,50 @@ def test_the_ui_of_a_store_that_is_not_there_exits_3(call, home):
     result = call("ui")
     assert result.exit_code == 3
     assert "is not there yet; run a study in this folder first" in result.output
+
+
+def test_clean_says_what_it_would_do_and_then_does_it(call, tiny_file, store_uri, home):
+    study = tiny_file(seeds=1)
+    call("run", study, *INLINE, "--no-report")
+    store, work = MlflowStore(store_uri), home / ".ablations"
+    store.client.update_run(store.parent("tiny")[1], status="RUNNING")
+    _leave_in_outbox(home, store_uri, "tiny")
+    (waiting,) = (work / "outbox").iterdir()
+    (work / "outbox" / ".writing-abc").mkdir()
+    (work / "checkpoints").mkdir(exist_ok=True)
+    (work / "checkpoints" / "0-0.4711").write_bytes(b"half of it")
+    (work / "checkpoints" / "0-0.pt").write_bytes(b"x" * 1500)
+    assert "problem  remains: 2 half-written files (10 B): ablations clean" in call("doctor").output
+
+    told = call("clean", "--dry-run").output.splitlines()
+    kept = "1 checkpoint of runs that have not ended (1.5 kB) kept: run the study again, or remove"
+    assert told == [
+        "1 half-written outbox folder (0 B) would be removed",
+        "1 half-written checkpoint (10 B) would be removed",
+        f"{kept} them with --checkpoints",
+        "study tiny marked RUNNING would be ended",
+    ]
+    assert store.open_studies() == ["tiny"]
+    done = call("clean", "--checkpoints").output.splitlines()
+    assert done == [
+        "1 half-written outbox folder (0 B) removed",
+        "1 half-written checkpoint (10 B) removed",
+        "1 checkpoint of runs that have not ended (1.5 kB) removed",
+        "study tiny marked RUNNING was ended",
+    ]
+    assert store.open_studies() == []
+    assert list((work / "outbox").iterdir()) == [waiting]
+    assert list((work / "checkpoints").iterdir()) == []
+    assert call("clean").output == "nothing was left behind\n"
+
+
+def test_clean_is_refused_while_a_driver_is_at_work(call, home, store_uri):
+    with driver_lock(home / ".ablations", store_uri, "run of study 'tiny'"):
+        result = call("clean", "--dry-run")
+    assert result.exit_code == 2
+    assert ".ablations: run of study 'tiny' (process " in result.output
+
+
+def test_clean_in_an_empty_folder_makes_nothing(call, home):
+    assert call("clean").output == "nothing was left behind\n"
+    assert list(home.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from ablations.cli import watching
 from ablations.executors.base import Began
 from ablations.live import LiveFile
 from ablations.preparation import RunOptions
-from ablations.tracking.tracker import driver_lock
+from ablations.tracking.locks import folder_lock
 
 INLINE = ("--executor", "inline", "--device", "cpu")
 
@@ -46,7 +47,7 @@ def test_what_the_driver_is_at_is_shown_while_it_lives(told, home, call, trained
     for event in (told[0], began[0]):
         live.observe(event)
     assert "no driver is at work here" in call("status", "tiny").output
-    with driver_lock(home / ".ablations"):
+    with folder_lock(home / ".ablations", "a test"):
         output = call("status", "tiny").output
     run = began[0].job.run
     assert output.startswith("running: 0 of 4 runs ended\n")
@@ -62,7 +63,7 @@ def test_a_run_that_is_trained_again_is_shown_as_at_work(told, home, trained):
     began = next(event for event in told if isinstance(event, Began))
     run = replace(began.job.run, run_key=key)
     live.observe(replace(began, job=replace(began.job, run=run)))
-    with driver_lock(options.work_dir):
+    with folder_lock(options.work_dir, "a test"):
         assert "1 done, 1 training now" in _text(view.shown())
 
 
@@ -71,15 +72,16 @@ def test_watching_ends_with_the_driver(told, home, trained, monkeypatch):
     view = watching.view_of_name("tiny", options)
     console = Console(file=io.StringIO(), width=100)
     LiveFile(options.work_dir, "tiny", "sqlite:///x").observe(told[0])
-    lock = driver_lock(options.work_dir)
     naps = []
+    with ExitStack() as held:
+        held.enter_context(folder_lock(options.work_dir, "a test"))
 
-    def nap(seconds):
-        naps.append(seconds)
-        lock.release()
+        def nap(seconds):
+            naps.append(seconds)
+            held.close()
 
-    monkeypatch.setattr(watching.time, "sleep", nap)
-    watching.watch(view, console)
+        monkeypatch.setattr(watching.time, "sleep", nap)
+        watching.watch(view, console)
     assert naps == [watching.WATCH_SECONDS]
     assert "no driver is at work here" in console.file.getvalue()
 
@@ -93,7 +95,7 @@ def test_watching_can_be_left(told, home, trained, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watching.time, "sleep", interrupt)
-    with driver_lock(options.work_dir):
+    with folder_lock(options.work_dir, "a test"):
         watching.watch(watching.view_of_name("tiny", options), console)
     assert "running (study 'other[study]'): 0 of 4 runs ended" in console.file.getvalue()
     assert "stopped watching; the study goes on" in console.file.getvalue()

@@ -106,3 +106,30 @@ def test_an_entry_holds_plain_files_a_person_can_read(tmp_path, entry):
         "weights.pt",
     ]
     assert json.loads((path / "entry.json").read_text())["study"] == "example"
+
+
+def test_a_driver_that_dies_while_it_removes_an_entry_leaves_no_part_of_one(
+    tmp_path, entry, monkeypatch, caplog
+):
+    outbox = Outbox(tmp_path)
+    path = outbox.put(entry())
+
+    def die(point: str) -> None:
+        raise KeyboardInterrupt(point)
+
+    monkeypatch.setattr("ablations.tracking.outbox.faults.reach", die)
+    with pytest.raises(KeyboardInterrupt, match="entry_removing"):
+        outbox.remove(path)
+    with caplog.at_level(logging.WARNING):
+        assert list(outbox.entries()) == []
+    assert not caplog.records
+    assert outbox.unfinished() == list(outbox.folder.iterdir()) != []
+
+
+def test_sweeping_removes_what_is_unfinished_and_no_entry(tmp_path, entry):
+    outbox = Outbox(tmp_path)
+    outbox.sweep()
+    outbox.put(entry()).rename(outbox.folder / ".writing-abc")
+    whole = outbox.put(entry())
+    outbox.sweep()
+    assert list(outbox.folder.iterdir()) == [whole]

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,10 +271,37 @@ def test_a_study_left_running_is_found(store):
     assert store.open_studies() == []
 
 
-@pytest.mark.slow
-def test_processes_that_open_a_new_store_at_once_do_not_destroy_it(home, process_environment):
-    code = "from ablations.tracking.store import open_client; open_client('sqlite:///new.db')"
-    command = [sys.executable, "-c", code]
-    processes = [subprocess.Popen(command, env=process_environment) for _ in range(4)]  # noqa: S603
-    assert [process.wait(timeout=240) for process in processes] == [0] * 4
-    assert MlflowStore("sqlite:///new.db").stored_runs() == []
+def test_a_run_that_has_ended_and_lacks_its_state_is_completed(store, entry, children_of):
+    # The state is written last: a driver killed before it must not leave a run that is RUNNING.
+    store.write(entry())
+    (child,) = children_of("example")
+    store.client.delete_tag(child.info.run_id, "state")
+    assert store.client.get_run(child.info.run_id).info.status == "FINISHED"
+    store.write(entry())
+    (again,) = children_of("example")
+    assert (again.info.run_id, again.info.status) == (child.info.run_id, "FINISHED")
+    assert again.info.end_time == entry().record.finished_ms
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(store, monkeypatch, home):
+    _, parent = store.parent("example")
+    store.log_files(parent, {"history.json": b"[1]"})
+
+    def die(point: str) -> None:
+        raise KeyboardInterrupt(point)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ablations.tracking.store.faults.reach", die)
+        with pytest.raises(KeyboardInterrupt, match="file_unnamed"):
+            store.log_files(parent, {"history.json": b"[1, 2]"})
+    assert store.read_json(parent, "history.json", None) == [1]
+    store.log_files(parent, {"history.json": b"[1, 2]"})
+    assert store.read_json(parent, "history.json", None) == [1, 2]
+    assert len(list(home.glob("mlartifacts/**/*history*"))) == 1
+
+
+def test_files_of_a_store_elsewhere_go_through_mlflow(store, monkeypatch):
+    _, parent = store.parent("example")
+    monkeypatch.setattr(stores, "_local", lambda _: None)
+    store.log_files(parent, {"a.txt": b"a"}, "folder")
+    assert store.client.list_artifacts(parent, "folder")[0].path == "folder/a.txt"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,8 +13,9 @@ import pytest
 from ablations.errors import LockedError, StoreError
 from ablations.record import StoredRun
 from ablations.tracking import tracker as trackers
+from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import Tracker, driver_lock, sync_outbox
+from ablations.tracking.tracker import Tracker, sync_outbox
 
 
 @pytest.fixture
@@ -231,13 +233,49 @@ def test_a_server_that_is_down_refuses_a_study_before_it_starts(home, plan):
         Tracker("http://127.0.0.1:9", home).open_study(plan())
 
 
-def test_one_driver_works_in_a_folder(home):
-    with driver_lock(home / "work"):
-        with pytest.raises(LockedError, match=r"work: another `ablations` is working here; wait"):
-            driver_lock(home / "work")
-        with pytest.raises(LockedError):
-            sync_outbox(home / "work")
-    driver_lock(home / "work").release()
+def test_sync_is_refused_while_a_driver_is_at_work_in_the_folder(tracker, home):
+    work = home / ".ablations"
+    with (
+        folder_lock(work, "run of study 'other'"),
+        pytest.raises(LockedError, match=r"\.ablations: run of study 'other' .* is at work"),
+    ):
+        sync_outbox(work)
+
+
+def test_sync_is_refused_while_a_driver_is_at_work_on_the_store(tracker, entry, store_uri, home):
+    tracker.outbox.put(entry(tracking_uri=store_uri))
+    with (
+        store_lock(store_uri, "run of study 'other'"),
+        pytest.raises(LockedError, match=r"tracking store .*: run of study 'other' .* is at work"),
+    ):
+        sync_outbox(home / ".ablations")
+    assert tracker.n_waiting() == 1
+
+
+@pytest.mark.parametrize("name", [".writing-abc", ".removing-0123-1-0"])
+def test_opening_a_study_and_syncing_sweep_what_a_killed_driver_left(tracker, plan, entry, name):
+    def leave():
+        tracker.outbox.put(entry()).rename(tracker.outbox.folder / name)
+
+    leave()
+    tracker.open_study(plan())
+    assert list(tracker.outbox.folder.iterdir()) == []
+    leave()
+    assert sync_outbox(tracker.outbox.folder.parent) == 0
+    assert list(tracker.outbox.folder.iterdir()) == []
+
+
+def test_a_plan_that_a_newer_version_stored_is_not_written_over(tracker, plan):
+    tracker.open_study(plan())
+    _, parent = tracker.store.parent("example")
+    newer = json.dumps({"schema": 2, "digest": "unheard of"}).encode()
+    tracker.store.log_files(parent, {"plan.json": newer})
+    expected = (
+        r"plan\.json of study 'example': its schema must be at most 1, got 2: a newer version"
+    )
+    with pytest.raises(StoreError, match=expected):
+        tracker.open_study(plan())
+    assert tracker.store.read_file(parent, "plan.json") == newer
 
 
 def test_the_weights_of_a_stored_run_are_read_back(tracker, plan, outcome):
@@ -279,3 +317,19 @@ def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, bre
             tracker.close_study("example", "FINISHED")
     assert trackers.sync_outbox(tracker.outbox.folder.parent) == 1
     assert tracker.store.open_studies() == []
+
+
+def test_a_report_waits_while_another_process_writes_the_history(tracker, plan):
+    made = plan()
+    tracker.open_study(made)
+    lock = history_lock(tracker.store.uri)
+    shown = {"activation=relu - control": [0, 1]}
+    reporting = threading.Thread(
+        target=tracker.store_report, args=(made.to_dict(), {"a.md": b""}, "", shown)
+    )
+    with lock:
+        reporting.start()
+        reporting.join(0.5)
+        assert _artifact(tracker, "example", "history.json")[-1]["shown"] == {}
+    reporting.join(30)
+    assert _artifact(tracker, "example", "history.json")[-1]["shown"]
