@@ -46,6 +46,7 @@ STUDY: dict[str, Any] = {
 }
 SECONDS = 300  # in which any one process must end
 MOST_RUNS = 5  # that bring a study to its end
+MOST_WORKERS = 6  # killed under one driver
 AT_REPORT = ("report_written", "report_stored", "report_noted")
 SHARE_WITH_REPORT = 0.3  # a report takes as long as all else
 UNREACHED = ("run_linked",)  # needs another study; the tests have one
@@ -156,6 +157,18 @@ def at_a_moment(subject: Subject, victim: str, seconds: float, rng: random.Rando
     return Kill(victim, "moment", where, has_landed)
 
 
+def one_after_another(subject: Subject, rng: random.Random) -> list[Kill]:
+    """Kill workers of one driver, which replaces each, and go on until it ends or enough have."""
+    driver, kills = subject.drive(reports=False), []
+    while driver.poll() is None and len(kills) < MOST_WORKERS:
+        time.sleep(rng.uniform(0, 1))
+        targets = workers_of(driver.pid)
+        if targets and _kill(rng.choice(targets)):
+            kills.append(Kill("worker", "moment", _phase(subject.log.read_text()), has_landed=True))
+    driver.wait(SECONDS)
+    return kills
+
+
 def at_a_point(subject: Subject, fault: str) -> Kill:
     """Let whichever process passes a fault point die there."""
     point = fault.partition(":")[0]
@@ -186,16 +199,17 @@ def _phase(log: str) -> str:
     return "closing and report" if n_ended == n_jobs or "nothing to" in log else "training"
 
 
-def draw(subject: Subject, whole: float, rng: random.Random) -> Kill:
-    """One kill of a kind and at a moment that the generator chooses."""
-    kind = rng.choice(["driver", "driver", "worker", "worker", "commit", "commit", "point"])
+def draw(subject: Subject, whole: float, rng: random.Random) -> list[Kill]:
+    """Kills of a kind and at moments that the generator chooses, of one driver or its workers."""
+    kind = rng.choice(["driver", "workers", "commit", "point"])
+    if kind == "workers":
+        return one_after_another(subject, rng)
     if kind == "commit":
-        return at_a_point(subject, f"commit:{rng.randint(1, 40)}")
+        return [at_a_point(subject, f"commit:{rng.randint(1, 40)}")]
     if kind == "point":
         points = [name for name in faults.POINTS if name not in ("commit", *UNREACHED)]
-        return at_a_point(subject, f"{rng.choice(points)}:{rng.randint(1, 2)}")
-    # A worker's life is the shorter half of its driver's.
-    return at_a_moment(subject, kind, rng.uniform(0, whole / (1 + (kind == "worker"))), rng)
+        return [at_a_point(subject, f"{rng.choice(points)}:{rng.randint(1, 2)}")]
+    return [at_a_moment(subject, kind, rng.uniform(0, whole), rng)]
 
 
 def unbroken(folder: Path) -> tuple[bytes, float]:
@@ -219,7 +233,8 @@ def measure(n_kills: int, per_study: int, seed: int) -> dict[str, Any]:
             home = Path(temporary) / f"study-{n_studies}"
             home.mkdir()
             subject = Subject(home)
-            kills += [draw(subject, seconds, rng) for _ in range(per_study)]
+            for _ in range(per_study):
+                kills += draw(subject, seconds, rng)
             n_studies += 1
             is_same = subject.finish() == whole
             found = subject.violations() + ([] if is_same else ["results.json differs"])
@@ -259,7 +274,12 @@ def main() -> int:
     """Kill, print the table, write it down; 1 if anything did not hold."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=120, help="that must land")
-    parser.add_argument("--per-study", type=int, default=6, help="tried before each is finished")
+    parser.add_argument(
+        "--per-study",
+        type=int,
+        default=4,
+        help="drivers killed, or their workers, before each is finished",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="a JSON file")
     arguments = parser.parse_args()
