@@ -48,7 +48,8 @@ def run_study(
     options = options or RunOptions()
     prepared = Prepared(spec, options)
     with driver_lock(options.work_dir):
-        tracker = Tracker(tracking_uri(options.tracking_uri), options.work_dir)
+        uri = tracking_uri(options.tracking_uri)
+        tracker = Tracker(uri, options.work_dir, prepared.plan.former)
         changes = tracker.open_study(prepared.plan)
         live = LiveFile(options.work_dir, spec.study, tracker.store.uri)
 

@@ -236,7 +236,8 @@ def _planned(
 
     prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
-    return prepared, Tracker(uri, options.work_dir) if exists(uri) else None
+    tracker = Tracker(uri, options.work_dir, prepared.plan.former)
+    return prepared, tracker if exists(uri) else None
 
 
 def _report(

@@ -125,7 +125,7 @@ def test_content_of_the_data_enters_the_run_key_and_its_name_does_not(raw_study)
 @pytest.mark.parametrize("number", ["KEY_SCHEMA", "TRAINING_REVISION"])
 def test_raising_a_revision_moves_every_key(plan, monkeypatch, number):
     before = keys(plan())
-    monkeypatch.setattr(f"ablations.arms.{number}", getattr(record, number) + 1)
+    monkeypatch.setattr(f"ablations.record.{number}", getattr(record, number) + 1)
     assert not keys(plan()) & before
 
 
