@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ablations import pace
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -58,9 +59,11 @@ def run_study(
             observe(event)
 
         try:
-            return _Driver(prepared, tracker, tell).run(tuple(changes))
+            records = _Driver(prepared, tracker, tell).run(tuple(changes))
         finally:
             live.remove()
+    pace.keep(pace.of_records(records))
+    return records
 
 
 class _Driver:
