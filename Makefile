@@ -39,8 +39,9 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
 
-bench: $(VENV)/installed-dev  ## throughput, measured against a bare loop in the same run
+bench: $(VENV)/installed-dev  ## throughput against a bare loop in the same run; the time of a large plan
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/planning.py --out benchmarks/results/planning.json
 
 clean:          ## remove the environment and every cache; studies and reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
