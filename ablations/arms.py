@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ablations.cells import Cells
 from ablations.designs import CONTROL, Cell, cell_name
-from ablations.record import KEY_SCHEMA, TRAINING_REVISION, digest
+from ablations.identity import arm_identity
+from ablations.record import digest
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
 from lenet_variants.errors import VariantError
@@ -266,17 +267,7 @@ class ArmBuilder:
             n_macs=counts.n_macs,
             n_connections=counts.n_connections,
             growth=tuple(self._growth(variant, levels, shape)),
-            identity={
-                "schema": KEY_SCHEMA,
-                "code": found.code,
-                "training": TRAINING_REVISION,
-                "levels": canonical(found.identity(levels)),
-                "data": {
-                    "digest": self.data.digest,
-                    **_set_keys(whole_dataset, DataSpec(name="-")),
-                },
-                "recipe": _set_keys(whole_recipe, Recipe()),
-            },
+            identity=arm_identity(found, levels, whole_recipe, whole_dataset, self.data.digest),
         )
 
     def _count(self, variant: str, levels: Mapping[str, Any], shape: Shape) -> Counts:
@@ -299,12 +290,6 @@ class ArmBuilder:
                 "n_parameters": counts.n_parameters,
                 "n_macs": counts.n_macs,
             }
-
-
-def _set_keys(part: BaseModel, default: BaseModel) -> dict[str, Any]:
-    """What differs from the defaults: a key added later must not move the runs stored before it."""
-    plain, usual = part.model_dump(mode="json"), default.model_dump(mode="json")
-    return {key: value for key, value in plain.items() if key != "name" and value != usual[key]}
 
 
 def same_arms(arms: Sequence[Arm]) -> list[str]:

@@ -4,6 +4,7 @@
     ├── SpecError (ValueError)            exit 2   a study file or an option is wrong
     ├── DataError (ValueError)            exit 2   a data set is missing, corrupt or misfit
     ├── StudyNotFoundError (LookupError)  exit 2   no study of that name in the store
+    ├── RunNotFoundError (LookupError)    exit 2   no one run of that key in the store
     ├── LockedError (RuntimeError)        exit 2   another driver is at work
     └── StoreError (ConnectionError)      exit 3   the tracking store cannot be reached
 
@@ -47,6 +48,10 @@ class DataError(AblationsError, ValueError):
 
 class StudyNotFoundError(AblationsError, LookupError):
     """The store holds no study of that name."""
+
+
+class RunNotFoundError(AblationsError, LookupError):
+    """The store holds no run of that key, or several that begin like it."""
 
 
 class LockedError(AblationsError, RuntimeError):

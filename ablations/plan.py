@@ -7,13 +7,14 @@ command line; everything later (training, tracking, reports) speaks of the runs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
+from ablations.identity import former_keys, run_identity
 from ablations.record import KEY_SCHEMA, RunState, StoredRun, digest
 from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
 
@@ -24,6 +25,7 @@ class RunSpec:
 
     Attributes:
         position: Its place, from 0, in the order in which the study's runs are started.
+        identity: What `run_key` is the digest of.
     """
 
     run_key: str
@@ -41,6 +43,7 @@ class RunSpec:
     n_parameters: int
     n_macs: int
     position: int = 0
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the record and the plan."""
@@ -50,6 +53,25 @@ class RunSpec:
             "dataset": self.dataset.model_dump(),
         }
         return {key: canonical(value) for key, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> RunSpec:
+        """The run that `to_dict` wrote; its levels stay as JSON has them.
+
+        Raises:
+            ValueError: It has keys, or values, that this code does not know.
+        """
+        known = {one.name for one in fields(cls)}
+        if not set(plain) <= known:
+            raise ValueError(f"unknown keys {sorted(set(plain) - known)}")
+        return cls(
+            **{
+                **plain,
+                "input_shape": tuple(plain["input_shape"]),
+                "recipe": Recipe.model_validate(plain["recipe"]),
+                "dataset": DataSpec.model_validate(plain["dataset"]),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +100,13 @@ class Plan:
             for arm in self.arms
             if arm.name != arm.control
         ]
+
+    @cached_property
+    def former(self) -> dict[str, str]:
+        """Keys that its arms and runs had under older key schemas, each with the present one."""
+        named = [(arm.arm_key, arm.identity) for arm in self.arms]
+        named += [(run.run_key, run.identity) for run in self.runs]
+        return {old: key for key, identity in named for old in former_keys(identity)}
 
     @property
     def digest(self) -> str:
@@ -202,15 +231,11 @@ def _length(arm: Arm) -> int:
 
 
 def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
-    key: dict[str, Any] = {**arm.identity, "seed": seed}
-    if spec.root_seed:
-        key["root_seed"] = spec.root_seed
-    # A run that read the test images every epoch must never stand in for one that did not, nor the
-    # reverse. The other curves are recorded whenever there is a split, and change nothing.
-    if spec.curve_split == "test":
-        key["curves"] = "test"
+    identity = run_identity(
+        arm.identity, seed=seed, root_seed=spec.root_seed, curves=spec.curve_split
+    )
     return RunSpec(
-        run_key=digest(key),
+        run_key=digest(identity),
         arm=arm.name,
         comparison=arm.comparison,
         variant=arm.variant,
@@ -224,6 +249,7 @@ def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
         curves=spec.curve_split,
         n_parameters=arm.n_parameters,
         n_macs=arm.n_macs,
+        identity=identity,
     )
 
 

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from ablations import data, devices
+from ablations import data, devices, pace
 from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
-from ablations.estimates import estimated_seconds
+from ablations.estimates import TRAINED_STATES, Estimate, Known, estimate
 from ablations.jobs import Job, Worker, data_key
 from ablations.plan import RunSpec, make_plan, run_states
 from ablations.record import StoredRun
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import plugin_source
+from ablations.timing import Measured
+from ablations.timing import measure as measure_paces
 from ablations.tracking.tracker import DEFAULT_WORK_DIR
 from lenet_variants import anatomy, measure
 
@@ -161,15 +163,40 @@ class Prepared:
         """See `run_states`."""
         return run_states({run.run_key: self.env_key(run) for run in self.plan.runs}, stored)
 
-    def estimated_seconds(self, stored: Sequence[StoredRun]) -> float | None:
+    def measured(self, stored: Sequence[StoredRun]) -> dict[str, Measured | None]:
+        """The pace of every arm that is still to be trained, timed now and kept for later plans."""
+        states = self.states(stored)
+        first: dict[str, RunSpec] = {}
+        for run in self.plan.runs:
+            if states[run.run_key] in TRAINED_STATES:
+                first.setdefault(run.arm, run)
+        worker = self.worker([Job(run) for run in first.values()])
+        found = measure_paces(tuple(first.values()), worker, self._n_at_a_time)
+        kept: pace.Paces = {}
+        for arm, run in first.items():
+            one = found[arm]
+            if one is not None and run.n_macs:
+                sizes = kept.setdefault(self.env_key(run), {})
+                sizes[run.n_macs] = one.images_per_second * run.n_macs
+        pace.keep(kept)
+        return found
+
+    def estimate(
+        self, stored: Sequence[StoredRun], measured: Mapping[str, Measured | None] | None = None
+    ) -> Estimate:
         """See `ablations.estimates`."""
-        return estimated_seconds(
+        timed = {arm: one.images_per_second for arm, one in (measured or {}).items() if one}
+        return estimate(
             self.plan,
             self.states(stored),
-            stored,
+            Known(stored, pace.read(), timed),
             self.env_key,
-            self.options.n_workers if self.device.type == "cpu" else 1,
+            self._n_at_a_time,
         )
+
+    @property
+    def _n_at_a_time(self) -> int:
+        return self.options.n_workers if self.device.type == "cpu" else 1
 
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""

@@ -122,6 +122,11 @@ class Environment:
         del facts["precision"]
         return digest(facts)
 
+    def differences(self, other: Environment) -> dict[str, tuple[Any, Any]]:
+        """What of the environment key is not the same: this one's value and the other's."""
+        mine, theirs = self._facts(), other._facts()
+        return {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
+
     def _facts(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key != "software"}
 
@@ -245,6 +250,8 @@ class StoredRun:
     train_seconds: float = 0.0
     images_per_second: float = 0.0
     n_macs: int = 0
+    arm: str = ""
+    seed: int = 0
 
     @property
     def macs_per_second(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ablations import faults
+from ablations import faults, pace
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
@@ -57,7 +57,7 @@ def run_study(
 
     with driver_lock(options.work_dir, uri, work, on_wait if options.wait else None):
         prepared.checkpoints.sweep()
-        tracker = Tracker(uri, options.work_dir)
+        tracker = Tracker(uri, options.work_dir, prepared.plan.former)
         changes = tracker.open_study(prepared.plan)
         live = LiveFile(options.work_dir, spec.study, uri)
 
@@ -66,9 +66,11 @@ def run_study(
             observe(event)
 
         try:
-            return _Driver(prepared, tracker, tell).run(tuple(changes))
+            records = _Driver(prepared, tracker, tell).run(tuple(changes))
         finally:
             live.remove()
+    pace.keep(pace.of_records(records))
+    return records
 
 
 class _Driver:

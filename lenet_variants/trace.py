@@ -14,12 +14,12 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from lenet_variants import receptive_field
 from lenet_variants.card import Shape
 from lenet_variants.errors import VariantError
 from lenet_variants.layers import Counted
+from lenet_variants.operations import Operations
 
 N_IMAGES = 2  # one image would hide a forward that flattens the batch away
 
@@ -101,7 +101,7 @@ class _Watch:
         self.model = model
         self.where = where
         self.images = images
-        self.counter = FlopCounterMode(display=False)
+        self.counter = Operations()
         self.layers: dict[str, Layer] = {}
         self._at = "its first layer"
         self._macs_before = 0
@@ -207,7 +207,7 @@ class _Watch:
 
     def _macs(self) -> int:
         """Multiply-accumulates an image so far; the counter counts each as two operations."""
-        return int(self.counter.get_total_flops()) // (2 * N_IMAGES)
+        return self.counter.n_flops // (2 * N_IMAGES)
 
     def _parameters(self, module: nn.Module) -> tuple[int, int]:
         """Numbers, and trainable ones, in the parameters of `module` that no layer had before."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,14 @@ def clean_environment() -> Iterator[None]:
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         patch.setenv("COLUMNS", "200")
         yield
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where paces are kept: a folder of the test's own, which is not there yet."""
+    folder = tmp_path_factory.getbasetemp() / "caches" / uuid.uuid4().hex
+    monkeypatch.setenv("ABLATIONS_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture

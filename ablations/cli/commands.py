@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ablations.cli import networks, studies, upkeep
+from ablations.cli import networks, replays, studies, upkeep
 from ablations.cli.options import DataDir
 from ablations.cli.terminal import console
 from ablations.errors import AblationsError, SpecError
@@ -95,6 +95,7 @@ app.command()(studies.plan)
 app.command()(studies.run)
 app.command()(studies.status)
 app.command()(studies.report)
+app.command()(replays.replay)
 app.command()(upkeep.sync)
 app.command()(upkeep.doctor)
 app.command()(upkeep.clean)

@@ -20,7 +20,9 @@ from ablations.arms import Arm
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.designs import CONTROL, level_text
 from ablations.differences import ArmDifference, Comparison
+from ablations.estimates import Estimate
 from ablations.plan import Plan
+from ablations.timing import Measured
 from lenet_variants import catalogue
 
 _NUMBERED = re.compile(r"(?P<stem>[A-Za-z_]+)(?P<number>\d+)")
@@ -32,10 +34,8 @@ def show_datasets(console: Console) -> None:
         console.print(name, highlight=False)
 
 
-def plan_json(
-    plan: Plan, states: Mapping[str, str], comparison: Comparison, seconds: float | None
-) -> dict[str, Any]:
-    """`plan --json`."""
+def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> dict[str, Any]:
+    """`plan --json`, less what is compared with the store and with the clock."""
     return {
         "study": plan.spec.study,
         "spec": plan.spec.model_dump(mode="json", exclude_unset=True),
@@ -52,7 +52,6 @@ def plan_json(
             for run in plan.runs
         ],
         "warnings": list(comparison.warnings),
-        "estimated_seconds": None if seconds is None else round(seconds, 3),
     }
 
 
@@ -104,13 +103,59 @@ def show_changes(changes: Iterable[str], console: Console) -> None:
         console.print(change_line(text), highlight=False)
 
 
-def show_estimate(seconds: float | None, console: Console) -> None:
-    """How long the training that is left will take."""
-    if seconds is None:
-        text = "no estimate of the time: nothing was trained on this machine into this store yet"
+def estimate_json(
+    estimate: Estimate, measured: Mapping[str, Measured | None] | None
+) -> dict[str, Any]:
+    """What `plan --json` says of the time, and of the paces that were measured for it."""
+    seconds = estimate.seconds
+    return {
+        "estimated_seconds": None if seconds is None else round(seconds, 3),
+        "estimated_from": list(estimate.sources),
+        "measured": None
+        if measured is None
+        else [
+            {
+                "arm": arm,
+                "images_per_second": one and round(one.images_per_second, 1),
+                "step_seconds": one and round(one.step_seconds, 6),
+            }
+            for arm, one in measured.items()
+        ],
+    }
+
+
+_SOURCES = {
+    "measured": "the steps measured now",
+    "store": "runs in the store",
+    "cached": "the pace of other runs on this machine",
+}
+
+
+def show_estimate(
+    estimate: Estimate, measured: Mapping[str, Measured | None] | None, console: Console
+) -> None:
+    """How long the training that is left will take, and what says so."""
+    if measured:
+        console.print(_paces(measured))
+    if estimate.seconds is None:
+        text = "no estimate of the time: nothing was trained on this machine yet"
+        text += "" if measured else "; --measure times it"
+    elif not estimate.seconds:
+        text = "nothing to train"
     else:
-        text = f"about {duration(seconds)} of training left" if seconds else "nothing to train"
+        sources = " and ".join(_SOURCES[source] for source in estimate.sources)
+        text = f"about {duration(estimate.seconds)} of training left, from {sources}"
     console.print(text, highlight=False)
+
+
+def _paces(measured: Mapping[str, Measured | None]) -> Table:
+    table = _arm_table()
+    for name in ("images/s", "ms a step"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm, one in measured.items():
+        told = (f"{one.images_per_second:,.0f}", f"{one.step_seconds * 1000:.2f}") if one else ()
+        table.add_row(escape(arm), *(told or ("cannot be measured", "")))
+    return table
 
 
 def _arm_table() -> Table:

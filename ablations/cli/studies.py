@@ -35,9 +35,12 @@ def plan(
     tracking_uri: TrackingUri = None,
     data_dir: DataDir = None,
     device: Device = "auto",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time real steps of every arm: a second each.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a study would train, and what is done already. Trains and writes nothing.
+    """Show what a study would train, and what is done already. Trains and stores nothing.
 
     Example: ablations plan studies/lenet-notes.yaml
     """
@@ -51,13 +54,16 @@ def plan(
     stored = store.stored_runs() if store else []
     changes = store.changes(prepared.plan) if store else []
     plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
-    seconds = prepared.estimated_seconds(stored)
+    measured = prepared.measured(stored) if measure else None
+    estimate = prepared.estimate(stored, measured)
     if as_json:
-        print_json(listings.plan_json(plan, states, comparison, seconds) | {"changes": changes})
+        content = listings.plan_json(plan, states, comparison)
+        content |= {"changes": changes, **listings.estimate_json(estimate, measured)}
+        print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
         listings.show_changes(changes, console())
-        listings.show_estimate(seconds, console())
+        listings.show_estimate(estimate, measured, console())
 
 
 def run(  # noqa: PLR0913 (a command's options)
@@ -240,7 +246,8 @@ def _planned(
 
     prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
-    return prepared, Tracker(uri, options.work_dir) if exists(uri) else None
+    tracker = Tracker(uri, options.work_dir, prepared.plan.former)
+    return prepared, tracker if exists(uri) else None
 
 
 def _report(

@@ -379,4 +379,6 @@ def _stored(run: Run) -> StoredRun:
         train_seconds=run.data.metrics.get("cost/train_seconds", 0.0),
         images_per_second=run.data.metrics.get("cost/images_per_second", 0.0),
         n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
+        arm=tags[names.TAG_ARM],
+        seed=int(tags[names.TAG_SEED]),
     )

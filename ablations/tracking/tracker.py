@@ -20,13 +20,14 @@ import yaml
 
 from ablations import faults, history, record
 from ablations.errors import StoreError, StudyNotFoundError, counted, nearest
+from ablations.identity import with_present_keys
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, StoredRun
 from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
-from ablations.tracking.store import MlflowStore
+from ablations.tracking.store import MlflowStore, run_filter, search_runs
 
 RETRY_SECONDS = 30.0
 DEFAULT_WORK_DIR = Path(".ablations")
@@ -34,10 +35,17 @@ _log = logging.getLogger(__name__)
 
 
 class Tracker:
-    """Writes one study's outcomes; the driver owns the only one."""
+    """Writes one study's outcomes; the driver owns the only one.
 
-    def __init__(self, uri: str, work_dir: Path) -> None:
+    Args:
+        uri: The store.
+        work_dir: The working folder with the outbox.
+        former: The plan's keys under older key schemas; what is read has the present ones.
+    """
+
+    def __init__(self, uri: str, work_dir: Path, former: Mapping[str, str] | None = None) -> None:
         self.store, self.outbox = MlflowStore(uri), Outbox(work_dir)
+        self.former = former or {}
         self._silent_until = 0.0
 
     def changes(self, plan: Plan) -> list[str]:
@@ -95,6 +103,7 @@ class Tracker:
         others, study = self.store.parents(), plan.spec.study
         others.pop(study, None)
         experiment, parent = self.store.parent(study)
+        self._rename_keys(experiment)
         study_text = yaml.safe_dump(
             plan.spec.model_dump(mode="json", exclude_unset=True),
             sort_keys=False,
@@ -144,13 +153,29 @@ class Tracker:
 
     def _plan(self, parent: str, study: str) -> dict[str, Any]:
         """The plan stored on a study's parent run; empty if its driver was killed before that."""
-        held: dict[str, Any] = self.store.read_json(parent, record.PLAN_FILE, {})
+        held: dict[str, Any] = self._read_json(parent, record.PLAN_FILE, {})
         record.check_schema(held, record.KEY_SCHEMA, f"{record.PLAN_FILE} of study {study!r}")
         return held
 
+    def _rename_keys(self, experiment: str) -> None:
+        """Give the runs of a study that an older key schema stored their present key.
+
+        Only of the study that is opened, whose plan is stored anew: that of any other names its
+        runs by the older keys still.
+        """
+        if not self.former:
+            return
+        with reaching(self.store.uri):
+            text = run_filter(kind=record.KIND_RUN)
+            for run in search_runs(self.store.client, [experiment], text):
+                key = self.former.get(run.data.tags[record.TAG_RUN_KEY])
+                if key:
+                    self.store.client.set_tag(run.info.run_id, record.TAG_RUN_KEY, key)
+
     def stored_runs(self) -> list[StoredRun]:
         """Every run the store holds, of every study."""
-        return self.store.stored_runs()
+        stored, former = self.store.stored_runs(), self.former
+        return [replace(run, run_key=former.get(run.run_key, run.run_key)) for run in stored]
 
     def add_run(self, study: str, trained: RunRecord, files: Mapping[str, bytes]) -> None:
         """Keep a run that has ended, with its artifacts, and pass it on if the store answers."""
@@ -194,7 +219,12 @@ class Tracker:
                 f"tracking store {self.store.uri}: run {stored.run_id} of study {stored.study!r} "
                 f"has lost its {record.RECORD_FILE}; --fresh trains it again"
             )
-        held = replace(RunRecord.from_json(text.decode()), arm=arm, reused_from=stored.run_id)
+        held = replace(
+            RunRecord.from_json(text.decode()),
+            run_key=stored.run_key,  # the record's own may be of an older key schema
+            arm=arm,
+            reused_from=stored.run_id,
+        )
         faults.reach("run_linked")
         names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
         contents = {name: self.store.read_file(stored.run_id, name) for name in names}
@@ -297,8 +327,11 @@ class Tracker:
             self.store.client.set_tag(parent, "mlflow.note.content", note)
 
     def _history(self, parent: str) -> history.History:
-        past: history.History = self.store.read_json(parent, record.HISTORY_FILE, [])
+        past: history.History = self._read_json(parent, record.HISTORY_FILE, [])
         return past
+
+    def _read_json(self, run_id: str, name: str, default: Any) -> Any:
+        return with_present_keys(self.store.read_json(run_id, name, default), self.former)
 
     def _write_files(
         self, run_id: str, files: Mapping[str, bytes], folder: str | None = None

@@ -14,6 +14,7 @@ from ablations import errors
     [
         (errors.DataError, ValueError, 2),
         (errors.StudyNotFoundError, LookupError, 2),
+        (errors.RunNotFoundError, LookupError, 2),
         (errors.LockedError, RuntimeError, 2),
         (errors.StoreError, ConnectionError, 3),
     ],

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from ablations import pace
 from ablations.errors import DataError, SpecError
 from ablations.preparation import Prepared, RunOptions
+from ablations.record import RunState, StoredRun
 from ablations.study_file import parse_study
 
 
@@ -76,3 +78,31 @@ def test_the_number_of_workers_is_the_cores_unless_told(options, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
     assert options.n_workers == 3
     assert replace(options, workers=7).n_workers == 7
+
+
+def test_only_arms_with_runs_to_train_are_measured_and_their_pace_is_kept(tiny, options, cache):
+    prepared = Prepared(parse_study(tiny()), replace(options, workers=1))
+    done = [
+        StoredRun("-", "tiny", run.run_key, prepared.env_key(run), 1, RunState.FINISHED)
+        for run in prepared.plan.runs
+        if run.arm == "control"
+    ]
+    found = prepared.measured(done)
+    assert set(found) == {"activation=relu"}
+    kept = found["activation=relu"].images_per_second
+    (run, *_) = prepared.plan.runs
+    assert pace.read() == {prepared.env_key(run): {run.n_macs: pytest.approx(kept * run.n_macs)}}
+    told = prepared.estimate(done, found)
+    assert told.sources == ("measured",)
+    assert told.seconds == pytest.approx(2 * 2 * 100 / kept)  # seeds, epochs, images
+    assert prepared.estimate(done).sources == ("cached",)
+
+
+def test_workers_share_the_time_on_a_cpu(tiny, options):
+    prepared = Prepared(parse_study(tiny()), options)
+    pace.keep({prepared.env_key(run): {run.n_macs: 1e6} for run in prepared.plan.runs})
+    alone, two = (
+        Prepared(parse_study(tiny()), replace(options, workers=n)).estimate([]).seconds
+        for n in (1, 2)
+    )
+    assert two == pytest.approx(alone / 2)

@@ -112,6 +112,12 @@ def test_env_key_ignores_software_alone():
     ]
 
 
+def test_environments_differ_in_what_moves_their_key_and_in_no_software():
+    there = replace(HERE, torch="3.0", threads=8, software={"numpy": "9"})
+    assert HERE.differences(there) == {"torch": ("2.9", "3.0"), "threads": (1, 8)}
+    assert HERE.differences(replace(HERE, software={})) == {}
+
+
 def test_records_env_key_is_its_environments():
     assert record().env_key == HERE.env_key
 

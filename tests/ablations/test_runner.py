@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ablations import pace
 from ablations.errors import LockedError, SpecError, StoreError
 from ablations.executors.base import Ended
 from ablations.preparation import Prepared, RunOptions
@@ -376,3 +377,12 @@ def test_only_some_arms_and_seeds_are_trained_and_the_rest_later(tiny, train, st
 def test_a_plug_in_variant_that_is_not_loaded_is_unknown(tiny):
     with pytest.raises((SpecError, VariantError), match="fragile"):
         parse_study(tiny(arms=["fragile"]))
+
+
+def test_the_pace_of_what_was_trained_is_kept_and_of_nothing_else(tiny, train):
+    (record, *_) = train(tiny(seeds=1))
+    kept = pace.read()
+    assert set(kept) == {record.env_key}
+    assert set(kept[record.env_key]) == {record.spec["n_macs"]}
+    train(tiny(seeds=1))
+    assert pace.read() == kept

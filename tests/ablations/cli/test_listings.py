@@ -10,6 +10,8 @@ from torch import nn
 
 from ablations.cli import listings
 from ablations.differences import compare
+from ablations.estimates import Estimate
+from ablations.timing import Measured
 from lenet_variants import register_variant
 
 
@@ -75,15 +77,29 @@ def test_a_plan_says_what_each_arm_has_other_than_the_control(console, plan):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
+    ("estimate", "text"),
     [
-        (None, "no estimate of the time: nothing was trained on this machine into this store yet"),
-        (0.0, "nothing to train"),
-        (200.0, "about 3 min 20 s of training left"),
+        (
+            Estimate(None),
+            "no estimate of the time: nothing was trained on this machine yet; --measure times it",
+        ),
+        (Estimate(0.0), "nothing to train"),
+        (
+            Estimate(200.0, ("store",)),
+            "about 3 min 20 s of training left, from runs in the store",
+        ),
+        (
+            Estimate(9.0, ("cached",)),
+            "about 9 s of training left, from the pace of other runs on this machine",
+        ),
+        (
+            Estimate(9.0, ("measured", "store")),
+            "about 9 s of training left, from the steps measured now and runs in the store",
+        ),
     ],
 )
-def test_an_estimate_says_what_it_rests_on(console, seconds, text):
-    listings.show_estimate(seconds, console)
+def test_an_estimate_says_what_it_rests_on(console, estimate, text):
+    listings.show_estimate(estimate, None, console)
     assert _text(console) == f"{text}\n"
 
 
@@ -108,3 +124,19 @@ def test_an_arm_of_a_matched_size_says_how_near_it_came(console, plan):
     rows = {line.split()[0]: line for line in _text(console).splitlines() if "new" in line}
     assert "-0.1% parameters of control" in rows["mlp-matched"]
     assert "+0.0% macs of control" in rows["sized"]
+
+
+def test_measured_paces_are_shown_by_arm(console):
+    measured = {"[b]": Measured(12_345.6, 0.0207), "broken": None}
+    listings.show_estimate(Estimate(1.0, ("measured",)), measured, console)
+    rows = [line.split() for line in _text(console).splitlines()]
+    assert ["[b]", "12,346", "20.70"] in rows
+    assert ["broken", "cannot", "be", "measured"] in rows
+    assert listings.estimate_json(Estimate(None), measured) == {
+        "estimated_seconds": None,
+        "estimated_from": [],
+        "measured": [
+            {"arm": "[b]", "images_per_second": 12345.6, "step_seconds": 0.0207},
+            {"arm": "broken", "images_per_second": None, "step_seconds": None},
+        ],
+    }

@@ -15,8 +15,9 @@ INLINE = ("--executor", "inline", "--device", "cpu")
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    keys = {"study", "spec", "design", "arms", "runs", "warnings", "estimated_seconds", "changes"}
-    assert set(content) == keys
+    keys = {"study", "spec", "design", "arms", "runs", "warnings", "changes"}
+    assert set(content) == keys | {"estimated_seconds", "estimated_from", "measured"}
+    assert (content["estimated_from"], content["measured"]) == ([], None)
     assert content["design"] == {
         "name": "one-factor",
         "matrix": [
@@ -53,6 +54,37 @@ def test_run_trains_then_plan_and_status_tell_it_is_done(call, tiny_file, store_
     assert call("status", study).output.count("2 done") == 2
     assert "2 done" in call("plan", study, "--set", "seeds=3").output
     assert "1 new" in call("plan", study, "--set", "seeds=3").output
+
+
+def test_plan_measures_when_asked_and_later_plans_go_by_it(call, tiny_file, home, cache):
+    study = tiny_file()
+    assert "; --measure times it" in call("plan", study, "--device", "cpu").output
+    content = json.loads(call("plan", study, "--device", "cpu", "--measure", "--json").output)
+    assert content["estimated_from"] == ["measured"]
+    assert 0 < content["estimated_seconds"] < 60
+    assert {one["arm"] for one in content["measured"]} == {"control", "activation=relu"}
+    for one in content["measured"]:
+        assert set(one) == {"arm", "images_per_second", "step_seconds"}
+        assert one["images_per_second"] > 0
+        assert one["step_seconds"] > 0
+    assert [path.name for path in home.iterdir()] == ["study.yaml"]
+    assert [path.name for path in cache.iterdir()] == ["paces.json"]
+    later = call("plan", study, "--device", "cpu").output
+    assert "of training left, from the pace of other runs on this machine" in later
+
+
+def test_a_study_in_an_empty_store_goes_by_the_runs_of_another(
+    call, tiny_file, store_uri, home, cache
+):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    assert cache.exists()
+    empty = ("--tracking-uri", f"sqlite:///{home}/none.db", "--device", "cpu")
+    content = json.loads(call("plan", study, "--json", *empty).output)
+    assert content["estimated_from"] == ["cached"]
+    assert 0 < content["estimated_seconds"] < 60
+    more = json.loads(call("plan", study, "--json", "--device", "cpu", "--set", "seeds=3").output)
+    assert more["estimated_from"] == ["store"]
 
 
 def test_a_failed_run_exits_1_now_and_later_and_the_report_is_built(
