@@ -90,7 +90,7 @@ def one_round(spec: StudySpec, stored: list[StoredRun], env_key: str) -> Timed:
     clock, started = time.perf_counter(), time.process_time()
     plan = make_plan(spec, {spec.dataset.name: FACTS}, measure)
     planned = time.process_time()
-    states = run_states(plan, stored, lambda _: env_key)
+    states = run_states({run.run_key: env_key for run in plan.runs}, stored)
     ended = time.process_time()
     if set(states.values()) != {"done"} or len(states) != len(stored):
         raise SystemExit("not every run was found in the store")

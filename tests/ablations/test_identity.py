@@ -5,45 +5,55 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from ablations import identity, record
 from ablations.arms import DataFacts
-from ablations.plan import make_plan
+from ablations.plan import RunSpec, make_plan
 from ablations.record import digest
 from ablations.study_file import parse_study
 from lenet_variants import measure
 from lenet_variants.registry import load_plugin
 
-FROZEN = json.loads(Path(__file__).with_name("frozen_keys.json").read_text(encoding="utf-8"))
+FROZEN_FILE = Path(__file__).with_name("frozen_keys.json")
+FROZEN = json.loads(FROZEN_FILE.read_text(encoding="utf-8"))
 MOVED = """
 {what}, {run}: the run_key moved from {then} to {now}, so every run stored under it is lost.
 Its identity differs in: {told}
 - an entry that was not there before: leave it out where it equals its default, and no key moves;
 - numbers moved for the same entries: raise a revision (a card's, or TRAINING_REVISION), freeze the
-  keys anew, and say so in the CHANGELOG under "Changed numbers";
+  keys anew (python tests/ablations/test_identity.py), look at what moved, and say so in the
+  CHANGELOG under "Changed numbers";
 - the same training is spelled another way: raise KEY_SCHEMA in ablations/record.py, say in
   identity.FORMER how the schema before spelled it, and add a second file of frozen keys.
 """
 
 
-@pytest.fixture
-def planned(forget_plugins, tmp_path):
+def frozen_runs(case: dict[str, Any], folder: Path) -> dict[str, RunSpec]:
     """The runs of a frozen study by name; no file of data is read for it."""
+    data = {**FROZEN["data"], "input_shape": tuple(FROZEN["data"]["input_shape"])}
+    if "plugin" in case:
+        plugin = folder / "frozen.py"
+        plugin.write_text(case["plugin"], encoding="utf-8", newline="\n")
+        load_plugin(plugin)
+    spec = parse_study({**FROZEN["study"], **case["study"]})
+    facts = {spec.dataset.name: DataFacts(**data, check=lambda _: ())}
+    return {f"{run.arm} s{run.seed}": run for run in make_plan(spec, facts, measure).runs}
 
-    def runs(case):
-        data = {**FROZEN["data"], "input_shape": tuple(FROZEN["data"]["input_shape"])}
-        facts = DataFacts(**data, check=lambda _: ())
-        if "plugin" in case:
-            plugin = tmp_path / "frozen.py"
-            plugin.write_text(case["plugin"], encoding="utf-8", newline="\n")
-            load_plugin(plugin)
-        spec = parse_study({**FROZEN["study"], **case["study"]})
-        made = make_plan(spec, {spec.dataset.name: facts}, measure)
-        return {f"{run.arm} s{run.seed}": run for run in made.runs}
 
-    return runs
+def freeze() -> None:
+    """Write the keys anew as this code gives them: what moved is the file's diff."""
+    with TemporaryDirectory() as folder:
+        for case in FROZEN["cases"]:
+            found = frozen_runs(case, Path(folder))
+            for name in case["runs"]:
+                run = found[name]
+                case["runs"][name] = {"run_key": run.run_key, "identity": run.identity}
+    FROZEN["schema"] = record.KEY_SCHEMA
+    FROZEN_FILE.write_text(json.dumps(FROZEN, indent=1) + "\n", encoding="utf-8")
 
 
 def test_the_frozen_keys_are_of_the_present_schema():
@@ -51,8 +61,8 @@ def test_the_frozen_keys_are_of_the_present_schema():
 
 
 @pytest.mark.parametrize("case", FROZEN["cases"], ids=lambda case: case["what"])
-def test_no_key_has_moved(case, planned):
-    found = planned(case)
+def test_no_key_has_moved(case, forget_plugins, tmp_path):
+    found = frozen_runs(case, tmp_path)
     assert case["runs"]
     for name, then in case["runs"].items():
         run = found[name]
@@ -122,3 +132,7 @@ def test_differences_are_told_by_path_with_what_was_and_what_is():
         "recipe.loss": ("mse", None),
     }
     assert identity.differences(then, then) == {}
+
+
+if __name__ == "__main__":
+    freeze()
