@@ -42,6 +42,11 @@ class Cells:
             self.problems.append(str(error))
             return [{}]
         cells = distinct([*cells, *ladder(cells, self.spec.ladder)])
+        if self.factors and cells == [{}]:
+            self.problems.append(
+                f"factors: design {self.spec.design!r} comes to the control alone; list a level "
+                "that is not the control's"
+            )
         excluded = [self._matching(f"exclude.{n}", r, cells) for n, r in enumerate(self.exclude)]
         for number, found in enumerate(excluded):
             if {} in found:
@@ -56,6 +61,11 @@ class Cells:
             for cell in left
             if not cell or not required or any(cell in found for found in required)
         ]
+        is_told = any(text.startswith(("exclude", "require")) for text in self.problems)
+        if len(cells) > 1 and left == [{}] and not is_told:
+            self.problems.append(
+                "exclude, require: leave no arm of the design but the control; drop one of them"
+            )
         for number, (rule, _) in enumerate(self.overrides):
             self._matching(f"overrides.{number}.match", rule, left, is_override=True)
         return left

@@ -146,6 +146,18 @@ def test_what_is_left_is_the_product_less_what_the_rules_say(study, exclude, req
             "design 'one-factor'",
         ),
         (
+            {"factors": {"activation": ["sigmoid"]}},
+            "factors: design 'grid' comes to the control alone; list a level that is not the "
+            "control's",
+        ),
+        (
+            {
+                "factors": {"activation": ["relu"], "pooling": ["avg"]},
+                "exclude": [{"activation": "relu"}, {"pooling": "avg"}],
+            },
+            "exclude, require: leave no arm of the design but the control; drop one of them",
+        ),
+        (
             {"design": "zip", "factors": {"activation": ["relu"], "pooling": ["avg", "l2"]}},
             "design 'zip' takes the first levels together, then the second, and so on: every "
             "factor must list as many, got activation 1, pooling 2",
