@@ -82,11 +82,12 @@ def test_a_factor_keeps_its_own_level_on_each_data_set(plan):
 
 
 def test_arms_that_two_data_sets_make_the_same_are_refused(plan):
+    more = {"name": "digits", "subset": 300}
     with pytest.raises(SpecError) as caught:
-        plan(dataset=[SMALL, {"name": "digits", "subset": 300}], factors={"dataset.subset": [300]})
-    assert caught.value.problems == (
+        plan(dataset=[SMALL, more], factors={"dataset.subset": [300, 400]})
+    assert caught.value.problems[0] == (
         "arm 'control on digits,subset=300': is the same network, recipe and data as arm "
-        "'dataset.subset=300 on digits,subset=100'; drop one",
+        "'dataset.subset=300 on digits,subset=100'; drop one"
     )
 
 

@@ -26,7 +26,7 @@ print(len(commands), sorted(heavy & set(sys.modules)))
     done = subprocess.run(  # noqa: S603
         command, check=False, capture_output=True, text=True, env=process_environment
     )
-    assert (done.stdout, done.stderr) == ("14 []\n", "")
+    assert (done.stdout, done.stderr) == ("15 []\n", "")
 
 
 def test_no_command_is_help(call):
