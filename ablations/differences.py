@@ -231,7 +231,8 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
     if strange:
         yield (
             f"arm {name!r} changes more than {_listing(settings)}: {_listing(strange)} too, which "
-            "are no layers of what it sets; mend the builder, or its `layers`"
+            f"{'belong' if len(strange) > 1 else 'belongs'} to no level it sets; mend the builder, "
+            "or its `layers`"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import Literal
 
 import pytest
@@ -193,6 +194,27 @@ def test_a_switch_that_shows_in_training_alone_is_a_change(comparison, level, va
     found = comparison(control="switched", design="one-factor", factors={level: [value]})
     assert next(iter(found.arms.values())).same_scores is False
     assert found.warnings == ()
+
+
+def test_a_level_that_changes_layers_of_no_level_is_told_where_those_are_named(
+    comparison, forget_plugins
+):
+    def sneaking(input_shape, n_classes, *, act: Literal["relu", "tanh"] = "relu"):
+        more = [("norm1", nn.LayerNorm(8))] if act == "tanh" else []
+        act1 = {"relu": nn.ReLU, "tanh": nn.Tanh}[act]()
+        layers = [("flatten", nn.Flatten()), ("fc1", nn.Linear(math.prod(input_shape), 8)), *more]
+        return nn.Sequential(
+            OrderedDict([*layers, ("act1", act1), ("output", nn.Linear(8, n_classes))])
+        )
+
+    register_variant("open", source="this test")(sneaking)
+    register_variant("held", source="this test", layers={"act": ["act"]})(sneaking)
+    study = {"design": "one-factor", "factors": {"act": ["tanh"]}}
+    assert comparison(control="open", **study).warnings == ()
+    assert comparison(control="held", **study).warnings == (
+        "arm 'act=tanh' changes more than act: norm1 too, which belongs to no level it sets; mend "
+        "the builder, or its `layers`",
+    )
 
 
 @pytest.mark.usefixtures("switches")
