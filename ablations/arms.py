@@ -188,8 +188,7 @@ class ArmBuilder:
             parts[group if dot else "levels"][key if dot else factor] = level
         variant = self.spec.control.variant
         levels = catalogue.find(variant).resolve({**self.spec.control.levels, **parts["levels"]})
-        changes = {**cell, **self.cells.overridden(cell)}
-        return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=changes)
+        return self._arm(name, variant, levels, parts["recipe"], parts["dataset"], changes=cell)
 
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
         found = catalogue.find(arm.variant)
@@ -213,9 +212,22 @@ class ArmBuilder:
                 )
             )
         changes: Cell = {"variant": arm.variant, **arm.levels}
-        changes |= {f"recipe.{key}": value for key, value in arm.recipe.items()}
-        changes |= {f"dataset.{key}": value for key, value in arm.dataset.items()}
         return self._arm(name, arm.variant, levels, arm.recipe, arm.dataset, changes=changes)
+
+    def _changes(self, changes: Cell, recipe: Recipe, dataset: DataSpec) -> Cell:
+        """What an arm sets, and all its recipe and data have other than the control's."""
+        control = self.made.get(CONTROL)
+        found = {key: value for key, value in changes.items() if "." not in key}
+        parts = (("recipe", recipe), ("dataset", dataset)) if control else ()
+        for group, part in parts:
+            own = getattr(control, group)
+            found |= {
+                f"{group}.{key}": getattr(part, key)
+                for key in type(part).model_fields
+                if getattr(part, key) != getattr(own, key)
+            }
+        in_order = [key for key in changes if key in found]  # as the file has its factors
+        return {key: found[key] for key in dict.fromkeys([*in_order, *found])}
 
     def _dataset(self, dataset: Mapping[str, Any]) -> DataSpec:
         """The arm's data; what asks for all images, or for their own size, asks for nothing."""
@@ -259,7 +271,7 @@ class ArmBuilder:
             levels=dict(levels),
             recipe=whole_recipe,
             dataset=whole_dataset,
-            changes=dict(changes),
+            changes=self._changes(changes, whole_recipe, whole_dataset),
             input_shape=shape,
             n_classes=self.data.n_classes,
             n_images=n_images - whole_dataset.validation,

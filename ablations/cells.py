@@ -70,6 +70,29 @@ class Cells:
             self._matching(f"overrides.{number}.match", rule, left, is_override=True)
         return left
 
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The ladder, the rules and the overrides that the study has, every value parsed."""
+        parts = {"recipe": self.spec.recipe, "dataset": self.spec.dataset}
+        overrides = [
+            {
+                "match": rule,
+                **{
+                    group: {key: getattr(changed(base, given), key) for key in given}
+                    for group, base in parts.items()
+                    if (given := getattr(one, group))
+                },
+            }
+            for rule, one in self.overrides
+        ]
+        told = {
+            "ladder": self.spec.ladder,
+            "exclude": self.exclude,
+            "require": self.require,
+            "overrides": overrides,
+        }
+        return {key: canonical(value) for key, value in told.items() if value}
+
     def _matching(
         self, where: str, rule: Rule, cells: Sequence[Cell], *, is_override: bool = False
     ) -> list[Cell]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 
 from ablations.plan import Plan, RunSpec
-from ablations.record import StoredRun
+from ablations.record import RunState, StoredRun
 
 TRAINED_STATES = ("new", "elsewhere")
 
@@ -71,7 +71,11 @@ def estimate(
     if not waiting:
         return Estimate(0.0)
     here = {env_key(run) for run in plan.runs}
-    stored = [run for run in known.stored if run.env_key in here and run.macs_per_second]
+    stored = [
+        run
+        for run in known.stored
+        if run.env_key in here and run.macs_per_second and run.state is RunState.FINISHED
+    ]
     took = _of_arms(plan, stored)
     paces = [(run.n_macs, run.macs_per_second) for run in stored]
 

@@ -13,7 +13,10 @@ History = list[dict[str, Any]]
 
 
 def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `plan.json` that later plans are held against."""
+    """The part of `plan.json` that later plans are held against.
+
+    `shown` has the verdicts that a person has seen, and `seen` says whether any numbers were.
+    """
     return {
         "digest": plan["digest"],
         "endpoint": plan["endpoint"],
@@ -21,6 +24,7 @@ def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": plan["seeds"],
         "arms": _keys(plan),
         "shown": {},
+        "seen": False,
     }
 
 
@@ -40,15 +44,20 @@ def adopted(others: Mapping[str, History], plan: Mapping[str, Any]) -> History:
         others: The history of each other study of the store.
         plan: `plan.json`.
     """
-    pairs = set(_pairs(plan).values())
+    pairs = {frozenset(pair) for pair in _pairs(plan).values()}
     found = []
     for study, past in sorted(others.items()):
         own = [item for item in past if "study" not in item]  # the rest was adopted there itself
         for item in own:
-            shown = {k: s for k, s in item["shown"].items() if (s["arm"], s["control"]) in pairs}
+            shown = {k: s for k, s in item["shown"].items() if _sides(s) in pairs}
             if shown:
                 found.append({**item, "study": study, "shown": shown})
     return found
+
+
+def remembering(own: History, others: Mapping[str, History], plan: Mapping[str, Any]) -> History:
+    """A study's history, and before it what others have shown that it does not hold yet."""
+    return [*(item for item in adopted(others, plan) if item not in own), *own]
 
 
 def with_shown(
@@ -66,51 +75,66 @@ def with_shown(
         name: {"arm": pairs[name][0], "control": pairs[name][1], "seeds": sorted(used)}
         for name, used in seeds.items()
     }
-    return [*history[:-1], {**history[-1], "shown": {**shown, **history[-1]["shown"]}}]
+    last = {**history[-1], "shown": {**shown, **history[-1]["shown"]}, "seen": True}
+    return [*history[:-1], last]
 
 
 def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
-    """By contrast of `plan`: the seeds behind the first verdict shown for it, under any name."""
+    """By contrast of `plan`: the fewest seeds behind a verdict shown for it, under any name.
+
+    A contrast that was shown the other way round was shown.
+    """
     found = {}
     for name, pair in _pairs(plan).items():
-        for past in history:
-            first = [s["seeds"] for s in past["shown"].values() if (s["arm"], s["control"]) == pair]
-            if first:
-                found[name] = first[0]
-                break
+        seeds = [
+            one["seeds"]
+            for past in history
+            for one in past["shown"].values()
+            if _sides(one) == frozenset(pair)
+        ]
+        if seeds:
+            found[name] = min(seeds, key=len)
     return found
 
 
 def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
-    """What changed after verdicts had been shown, in words; a report is stamped with them."""
-    shown = [past for past in history if past["shown"]]
+    """What changed after results had been shown, in words; a report is stamped with them."""
+    shown = [past for past in history if past["shown"] or past.get("seen")]
     if not shown:
         return []
     first, now = shown[0], entry(plan)
-    when = "when verdicts were first shown"
+    when = "when results were first shown"
     when += f" in study {first['study']!r}" if "study" in first else ""
     texts = [
         f"the endpoint's {key} was {first['endpoint'][key]!r} {when}, now {value!r}"
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
-    controls = first["controls"] if "controls" in first else [first["control"]]
-    if not set(controls) <= set(now["controls"]):
-        texts.append(f"the control was another arm {when}")
+    if any(levels not in now["controls"] for levels in first.get("controls", [])):
+        texts.append(f"the control was another network {when}")
+    elif not set(first["arms"].values()) & set(now["arms"].values()):
+        texts.append(f"every arm was trained otherwise {when}")
     dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
     added = sorted(set(now["seeds"]) - set(first["seeds"]))
     if dropped:
-        texts.append(f"seeds {dropped} were dropped after verdicts were shown")
+        texts.append(f"seeds {dropped} were dropped after results were shown")
     if added:
-        texts.append(f"seeds {added} were added after verdicts were shown")
+        texts.append(f"seeds {added} were added after results were shown")
     return texts
 
 
-def _controls(plan: Mapping[str, Any]) -> list[str]:
-    """The key of each control: one a data set."""
-    keys = _keys(plan)
-    named = [arm.get("control", plan["control"]) for arm in plan["arms"]]
-    return [keys[name] for name in dict.fromkeys(named)]
+def _controls(plan: Mapping[str, Any]) -> list[Any]:
+    """The levels of each control that differs from the others: one network on all data sets."""
+    names = {arm.get("control", plan["control"]) for arm in plan["arms"]}
+    found: list[Any] = []
+    for arm in plan["arms"]:
+        if arm["name"] in names and arm["levels"] not in found:
+            found.append(arm["levels"])
+    return found
+
+
+def _sides(shown: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset((shown["arm"], shown["control"]))
 
 
 def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

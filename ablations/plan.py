@@ -15,7 +15,7 @@ from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arm
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
-from ablations.record import KEY_SCHEMA, RunState, StoredRun, digest
+from ablations.record import KEY_SCHEMA, RunState, StoredRun, counting_attempt, digest
 from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
 
 
@@ -76,11 +76,19 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study, worked out. `runs` is seed-major, the longest runs first within a seed."""
+    """A study, worked out.
+
+    Attributes:
+        runs: Seed-major, the longest runs first within a seed.
+        factors: Their levels, parsed, so that spelling moves no plan.
+        rules: What bounds the design, parsed, where the study says anything.
+    """
 
     spec: StudySpec
     arms: tuple[Arm, ...]
     runs: tuple[RunSpec, ...]
+    factors: Mapping[str, Any]
+    rules: Mapping[str, Any]
 
     @property
     def control(self) -> str:
@@ -152,9 +160,9 @@ class Plan:
             "design": spec.design,
             "endpoint": spec.endpoint.model_dump(mode="json"),
             "control": self.control,
-            "factors": canonical(spec.factors),
+            "factors": canonical(self.factors),
             "matrix": self.matrix,
-            **self._rules(),
+            **self.rules,
             "seeds": list(spec.seeds),
             "root_seed": spec.root_seed,
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
@@ -171,13 +179,6 @@ class Plan:
                 for run in self.runs
             ],
         }
-
-    def _rules(self) -> dict[str, Any]:
-        """What bounds the design, where the study says anything."""
-        told = self.spec.model_dump(
-            mode="json", include={"ladder", "exclude", "require", "overrides"}
-        )
-        return {key: canonical(value) for key, value in told.items() if value}
 
     def to_dict(self) -> dict[str, Any]:
         """`plan.json`: what reports and later sessions read."""
@@ -215,7 +216,14 @@ def make_plan(
     problems += same_arms([arm for arm, _ in arms])
     if problems:
         raise SpecError(where or f"study {spec.study!r}", problems)
-    return Plan(spec, tuple(arm for arm, _ in arms), tuple(_runs(spec.seeds, arms)))
+    first = builders[0].cells
+    return Plan(
+        spec=spec,
+        arms=tuple(arm for arm, _ in arms),
+        runs=tuple(_runs(spec.seeds, arms)),
+        factors=first.factors,
+        rules=first.rules,
+    )
 
 
 def _runs(seeds: Sequence[int], arms: Sequence[tuple[Arm, StudySpec]]) -> Iterable[RunSpec]:
@@ -256,7 +264,8 @@ def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
 def newest(stored: Sequence[StoredRun], run_key: str, env_key: str) -> StoredRun | None:
     """The attempt of a run that counts in this environment, if there is one."""
     held = [run for run in stored if run.run_key == run_key and run.env_key == env_key]
-    return max(held, key=lambda run: run.attempt, default=None)
+    counts = counting_attempt({run.attempt: run.state for run in held})
+    return next((run for run in held if run.attempt == counts), None)
 
 
 def run_states(env_keys: Mapping[str, str], stored: Sequence[StoredRun]) -> dict[str, str]:

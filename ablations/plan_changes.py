@@ -42,21 +42,25 @@ def _every_run(old: PlanJson, new: PlanJson) -> Iterator[str]:
 
 
 def _arms(old: PlanJson, new: PlanJson) -> Iterator[str]:
+    """An arm is known by what it is: names may be traded, and nothing is trained for it."""
     before, now = ({arm["name"]: arm for arm in plan["arms"]} for plan in (old, new))
-    names_of = {arm["arm_key"]: name for name, arm in before.items()}
-    kept = [name for name in now if name in before]
-    changed = [name for name in kept if before[name]["arm_key"] != now[name]["arm_key"]]
-    yield from _changed_arms(
-        {name: _differences(before[name], now[name]) for name in changed}, len(kept)
-    )
-    renamed = {name: names_of.get(now[name]["arm_key"]) for name in now if name not in before}
-    for name, former in renamed.items():
-        if former is not None and former not in now:
-            yield f"arm {former!r} is called {name!r} now: its runs are kept"
-    added = [name for name, former in renamed.items() if former is None or former in now]
+    former = {arm["arm_key"]: name for name, arm in before.items()}
+    present = {arm["arm_key"] for arm in now.values()}
+    changed = {
+        name: _differences(before[name], arm)
+        for name, arm in now.items()
+        if name in before
+        and arm["arm_key"] not in former
+        and before[name]["arm_key"] not in present
+    }
+    yield from _changed_arms(changed, len(set(before) & set(now)))
+    for name, arm in now.items():
+        if former.get(arm["arm_key"], name) != name:
+            yield f"arm {former[arm['arm_key']]!r} is called {name!r} now: its runs are kept"
+    added = [n for n, arm in now.items() if arm["arm_key"] not in former and n not in changed]
     if added:
         yield f"new: {_named(added)}, to be trained"
-    gone = [name for name in before if name not in now and name not in renamed.values()]
+    gone = [n for n, arm in before.items() if arm["arm_key"] not in present and n not in changed]
     if gone:
         yield f"gone: {_named(gone)}, whose runs stay stored and are in no report of this plan"
 
@@ -66,7 +70,8 @@ def _changed_arms(changed: Mapping[str, str], n_kept: int) -> Iterator[str]:
     for difference in dict.fromkeys(changed.values()):
         names = [name for name, own in changed.items() if own == difference]
         who = "every arm" if len(names) == n_kept > 1 else _named(names)
-        yield f"{who} has {difference}: {_ANEW}"
+        verb = "have" if who.startswith("arms") else "has"
+        yield f"{who} {verb} {difference}: {_ANEW}"
 
 
 def _differences(before: PlanJson, now: PlanJson) -> str:

@@ -63,6 +63,17 @@ class RunState(StrEnum):
         return "KILLED" if self in (RunState.KILLED, RunState.INTERRUPTED) else "FAILED"
 
 
+def counting_attempt(states: Mapping[int, RunState]) -> int | None:
+    """The attempt of a run that counts, of its attempts by number; None where there is none.
+
+    The newest; but one that was interrupted says nothing, and does not take an outcome's place.
+    """
+    ended = [number for number, state in states.items() if state is not RunState.INTERRUPTED]
+    if ended and states[max(ended)].is_outcome:
+        return max(ended)
+    return max(states, default=None)
+
+
 def digest(value: Any) -> str:
     """sha256 of the canonical JSON of `value`, as hex."""
     text = json.dumps(

@@ -110,6 +110,10 @@ class _Driver:
             return {"new", "elsewhere", "failed", "done", "diverged"}
         return {"new", "elsewhere"} | ({"failed"} if self.options.retry_failed else set())
 
+    def _is_trained(self, run: RunSpec, state: str) -> bool:
+        """Whether this call trains a run in that state."""
+        return state in self._trained_states and self.prepared.is_chosen(run)
+
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
@@ -118,7 +122,7 @@ class _Driver:
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
-            if state in self._trained_states:
+            if self._is_trained(run, state):
                 jobs.append(Job(run, names))
             elif state == "done":
                 jobs += self._probe_job(run, names)
@@ -156,8 +160,12 @@ class _Driver:
 
         Before the jobs are told: a link has what its record has, and lacks what was probed later.
         """
-        kept = {"done", "diverged", "failed"} - self._trained_states
-        ended = [run for run in self.prepared.plan.runs if states[run.run_key] in kept]
+        ended = [
+            run
+            for run in self.prepared.plan.runs
+            if states[run.run_key] in ("done", "diverged", "failed")
+            and not self._is_trained(run, states[run.run_key])
+        ]
         foreign = [(run, self._stored(run)) for run in ended]
         foreign = [(run, stored) for run, stored in foreign if stored.study != self.study]
         for run, stored in foreign:

@@ -188,7 +188,13 @@ class _Reader:
         return self.bytes(run_id, name).decode()
 
     def json(self, run_id: str, name: str) -> Any:
-        return json.loads(self.bytes(run_id, name))
+        try:
+            return json.loads(self.bytes(run_id, name))
+        except ValueError as error:
+            raise StoreError(
+                f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
+                "it among that run's artifacts"
+            ) from error
 
 
 def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
@@ -205,23 +211,24 @@ def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
         return []
     newest = max(whole, key=lambda run: run.info.end_time or 0)
     device = _place(newest)
-    best: dict[str, Any] = {}
+    attempts: dict[str, dict[int, Any]] = {}
     for run in whole:
-        if _place(run) != device:
-            continue
-        key = run.data.tags[names.TAG_RUN_KEY]
-        if key not in best or _attempt(run) > _attempt(best[key]):
-            best[key] = run
-    return list(best.values())
+        if _place(run) == device:
+            tags = run.data.tags
+            number = int(tags[names.TAG_ATTEMPT])
+            attempts.setdefault(tags[names.TAG_RUN_KEY], {})[number] = run
+    return [_counting(held) for held in attempts.values()]
+
+
+def _counting(attempts: Mapping[int, Any]) -> Any:
+    states = {n: RunState(run.data.tags[names.TAG_STATE]) for n, run in attempts.items()}
+    number = names.counting_attempt(states)
+    return attempts[number if number is not None else max(attempts)]
 
 
 def _place(run: Any) -> str:
     # Precision belongs to the recipe and may differ between arms; the rest may not.
     return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
-
-
-def _attempt(run: Any) -> int:
-    return int(run.data.tags[names.TAG_ATTEMPT])
 
 
 def _correct(content: bytes) -> Correct:

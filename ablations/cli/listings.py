@@ -20,6 +20,7 @@ from ablations.arms import Arm
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.designs import CONTROL, level_text
 from ablations.differences import ArmDifference, Comparison
+from ablations.errors import counted
 from ablations.estimates import Estimate
 from ablations.plan import Plan
 from ablations.timing import Measured
@@ -71,9 +72,9 @@ def show_plan(
     spec = plan.spec
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
-        f"{', '.join(spec.each_dataset())}, design {spec.design}: {len(plan.arms)} arms x "
-        f"{len(spec.seeds)} seeds = {len(plan.runs)} runs; {spec.endpoint.metric}, margin "
-        f"{spec.endpoint.margin}",
+        f"{'; '.join(spec.each_dataset())}; design {spec.design}: "
+        f"{counted(len(plan.arms), 'arm')} x {counted(len(spec.seeds), 'seed')} = "
+        f"{counted(len(plan.runs), 'run')}; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
     if spec.factors:
@@ -95,6 +96,18 @@ def show_plan(
     console.print(table)
     for text in comparison.warnings:
         console.print(warning_line(text), highlight=False)
+
+
+def show_runs(plan: Plan, states: Mapping[str, str], console: Console) -> None:
+    """Every run in the order in which they start, with enough of its key to `replay` it."""
+    table = Table(box=None, header_style="bold")
+    for name in ("run key", "state"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("seed", justify="right", no_wrap=True)
+    table.add_column("arm", overflow="fold")
+    for run in plan.runs:
+        table.add_row(run.run_key[:16], states[run.run_key], str(run.seed), escape(run.arm))
+    console.print(table)
 
 
 def show_changes(changes: Iterable[str], console: Console) -> None:

@@ -17,6 +17,7 @@ TrackingUri = Annotated[
 ]
 WorkDir = Annotated[Path, typer.Option(help="Where the outbox and the lock are.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets are looked for first.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; one a core by default.", min=1)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 WORK_DIR = Path(".ablations")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with a stable shape.")]

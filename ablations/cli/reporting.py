@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import faults
+from ablations.errors import counted
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
@@ -55,7 +56,7 @@ def build_report(
         tables.plan_json,
         {path.name: path.read_bytes() for path in written},
         note=note(markdown(results, spent)),
-        shown=shown_seeds(results),
+        shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
     )
     _say(results, tables, folder, written, console)
     return folder
@@ -112,7 +113,8 @@ def _say(
         console.print(f"[yellow]refused[/yellow]  {escape(note['text'])}", highlight=False)
     n_notes = len(results["warnings"])
     if n_notes:
-        console.print(f"{n_notes} notes on how far this carries are in the report", highlight=False)
+        notes = f"{counted(n_notes, 'note')} on how far this carries"
+        console.print(f"{notes}: see the report", highlight=False)
     page = next((path for path in written if path.suffix == ".html"), folder)
     where = f"#/experiments/{tables.experiment_id}/runs?workflowType=machine_learning"
     for name, text in (

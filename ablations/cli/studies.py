@@ -16,6 +16,7 @@ from ablations.cli.options import (
     StudyFile,
     TrackingUri,
     WorkDir,
+    Workers,
 )
 from ablations.cli.terminal import console, print_json
 from ablations.errors import SpecError, counted
@@ -28,13 +29,18 @@ if TYPE_CHECKING:
 EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
-def plan(
+def plan(  # noqa: PLR0913 (a command's options)
     study: StudyFile,
     *,
     settings: Settings = None,
     tracking_uri: TrackingUri = None,
+    work_dir: WorkDir = WORK_DIR,
     data_dir: DataDir = None,
     device: Device = "auto",
+    workers: Workers = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List every run too, with its key and state.")
+    ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time real steps of every arm: a second each.")
     ] = False,
@@ -48,7 +54,12 @@ def plan(
     from ablations.preparation import RunOptions
 
     options = RunOptions(
-        tracking_uri=tracking_uri, data_dir=data_dir, device=device, study_file=study
+        tracking_uri=tracking_uri,
+        work_dir=work_dir,
+        data_dir=data_dir,
+        device=device,
+        workers=workers,
+        study_file=study,
     )
     prepared, store = _planned(study, settings, options)
     stored = store.stored_runs() if store else []
@@ -62,6 +73,8 @@ def plan(
         print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
+        if runs:
+            listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
         listings.show_estimate(estimate, measured, console())
 
@@ -72,9 +85,7 @@ def run(  # noqa: PLR0913 (a command's options)
     settings: Settings = None,
     data_dir: DataDir = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; one a core by default.", min=1)
-    ] = None,
+    workers: Workers = None,
     executor: Annotated[str | None, typer.Option(help="local or inline.")] = None,
     report: Annotated[bool, typer.Option(help="Build the report at the end.")] = True,
     retry_failed: Annotated[
@@ -120,12 +131,12 @@ def run(  # noqa: PLR0913 (a command's options)
         fresh=fresh,
         wait=wait,
         only=tuple(only or ()),
-        seeds=_seeds(seeds) if seeds else (),
+        seeds=() if seeds is None else _seeds(seeds),
         checkpoint_seconds=checkpoint_seconds,
         study_file=study,
     )
     spec = _load(study, settings, options)
-    n_failed = _run(spec, options, study)
+    n_failed = _run(spec, options)
     if report:
         _report(spec.study, tracking_uri, work_dir, out, "all")
     if n_failed:
@@ -136,17 +147,21 @@ def run(  # noqa: PLR0913 (a command's options)
 
 def _seeds(text: str) -> tuple[int, ...]:
     """The seeds of `0..2`, of `0,3,7`, or of both."""
+    from ablations.spec import MOST_SEEDS
+
     found: list[int] = []
     for part in text.split(","):
         first, dots, last = part.strip().partition("..")
         ends = [first, last] if dots else [first]
         if not all(end.isdecimal() for end in ends) or int(ends[-1]) < int(first):
             raise SpecError("--seeds", [f"must be like 0..2 or 0,3,7, got {text!r}"])
+        if int(ends[-1]) - int(first) >= MOST_SEEDS:
+            raise SpecError("--seeds", [f"must name at most {MOST_SEEDS} seeds, got {text!r}"])
         found += range(int(first), int(ends[-1]) + 1)
     return tuple(dict.fromkeys(found))
 
 
-def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
+def _run(spec: StudySpec, options: RunOptions) -> int:
     """How many of the study's runs have failed, now or in an earlier call."""
     from ablations.cli.progress import display
     from ablations.runner import run_study
@@ -157,7 +172,7 @@ def _run(spec: StudySpec, options: RunOptions, study: Path) -> int:
             return shown.pace.n_failed
     except KeyboardInterrupt:
         typer.echo(
-            f"stopped; finished runs are kept, and `ablations run {study}` goes on from here",
+            "stopped; finished runs are kept, and the same command goes on from here",
             err=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -22,7 +22,7 @@ from ablations.live import AtWork, Snapshot, read_snapshot
 from ablations.plan import run_states
 from ablations.preparation import Prepared, RunOptions
 from ablations.record import now_ms
-from ablations.tracking.locks import is_driven
+from ablations.tracking.locks import folder_is_held, is_driven
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import exists, tracking_uri
 from ablations.tracking.tracker import Tracker
@@ -57,6 +57,8 @@ class View:
             states |= dict.fromkeys(at_work & set(states), TRAINING)
         n_waiting = sum(1 for _ in Outbox(self.work_dir).entries())
         parts: list[RenderableType] = [*_driver_lines(self.study, snapshot)]
+        if snapshot is None and is_driven(self.work_dir, self.uri):
+            parts = [Text("no driver is at work here, and one on this store from another folder")]
         parts.append(_arm_table(self.arms, states))
         if n_waiting:
             parts.append(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
@@ -64,7 +66,7 @@ class View:
 
     def snapshot(self) -> Snapshot | None:
         """What the driver of this working folder is at; None if there is no driver."""
-        return read_snapshot(self.work_dir) if is_driven(self.work_dir, self.uri) else None
+        return read_snapshot(self.work_dir) if folder_is_held(self.work_dir) else None
 
 
 def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions) -> View:

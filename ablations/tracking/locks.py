@@ -108,14 +108,23 @@ def store_lock_path(uri: str) -> Path:
     return user_state_path("ablations") / "stores" / f"{digest(address)[:16]}.{LOCK_FILE}"
 
 
+def folder_is_held(work_dir: Path) -> bool:
+    """Whether a driver is at work in a folder."""
+    return _is_held(work_dir / LOCK_FILE)
+
+
 def is_driven(work_dir: Path, uri: str) -> bool:
     """Whether a driver is at work in a folder, or on a store; makes neither."""
-    for path in (work_dir / LOCK_FILE, store_lock_path(uri)):
-        if path.exists():
-            try:
-                FileLock(path).acquire(timeout=0).lock.release()
-            except Timeout:
-                return True
+    return folder_is_held(work_dir) or _is_held(store_lock_path(uri))
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        FileLock(path).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
     return False
 
 

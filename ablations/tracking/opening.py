@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,19 +81,22 @@ def open_client(uri: str) -> MlflowClient:
         return client
 
 
-def _schema(path: Path) -> tuple[set[str], list[str]]:
-    """Names of the tables in a SQLite file, and the versions it says its schema has."""
+def _schema(path: Path) -> tuple[dict[str, set[str]], list[str]]:
+    """Columns of each table in a SQLite file, and the versions it says its schema has."""
     if not path.exists():
-        return set(), []
+        return {}, []
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        tables = {name for (name,) in found}
+        tables = {
+            name: {row[1] for row in connection.execute(f'PRAGMA table_xinfo("{name}")')}
+            for (name,) in found.fetchall()
+        }
         if "alembic_version" not in tables:
             return tables, []
         return tables, [row[0] for row in connection.execute("SELECT * FROM alembic_version")]
 
 
-def _check_schema(uri: str, tables: set[str], versions: list[str]) -> None:
+def _check_schema(uri: str, tables: Mapping[str, set[str]], versions: list[str]) -> None:
     """Refuse a schema that MLflow here would misread, or break further by mending it."""
     import mlflow
     from alembic.script import ScriptDirectory
@@ -125,11 +128,16 @@ def _check_schema(uri: str, tables: set[str], versions: list[str]) -> None:
             f"{here}; copy the file, then run `mlflow db upgrade {uri}`; if that fails, it was cut "
             f"off while MLflow made it: {elsewhere}"
         )
-    missing = sorted(set(Base.metadata.tables) - tables)
+    expected = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
+    missing = [name for name in sorted(expected) if name not in tables] or [
+        f"{name}.{column}"
+        for name in sorted(expected)
+        for column in sorted(expected[name] - tables[name])
+    ]
     if missing:
         raise StoreError(
-            f"tracking store {uri}: lacks the tables {', '.join(missing)} that schema version "
-            f"{version!r} has, so it was cut off or altered; restore it, {elsewhere}"
+            f"tracking store {uri}: lacks {', '.join(missing)}, which schema version {version!r} "
+            f"has, so it was cut off or altered; restore it, {elsewhere}"
         )
 
 

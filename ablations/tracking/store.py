@@ -238,7 +238,13 @@ class MlflowStore:
     def read_json(self, run_id: str, name: str, default: Any) -> Any:
         """One JSON artifact, or `default` if it is not there."""
         content = self.read_file(run_id, name)
-        return default if content is None else json.loads(content)
+        try:
+            return default if content is None else json.loads(content)
+        except ValueError as error:
+            raise StoreError(
+                f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
+                "it among that run's artifacts"
+            ) from error
 
 
 def _local(artifacts: str) -> Path | None:

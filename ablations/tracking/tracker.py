@@ -23,7 +23,7 @@ from ablations.errors import StoreError, StudyNotFoundError, counted, nearest
 from ablations.identity import with_present_keys
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
-from ablations.record import Measurement, RunRecord, StoredRun
+from ablations.record import Measurement, RunRecord, RunState, StoredRun
 from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
@@ -59,24 +59,27 @@ class Tracker:
         content, parents = plan.to_dict(), self.store.parents()
         parent = parents.pop(plan.spec.study, None)
         if parent is None:
-            past = self._adopted(parents, content)
+            past = history.adopted(self._histories(parents), content)
             texts = self._trained_elsewhere(plan) + [
                 f"new here, but study {item['study']!r} has shown verdicts on "
                 f"{_some(list(item['shown']))}: they count as shown in this study too"
                 for item in past
             ]
         else:
-            past = self._history(parent)
+            past = history.remembering(self._history(parent), self._histories(parents), content)
             texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
         stamped = history.deviations(history.extended(past, content), content)
         return texts + [f"the report will bear the stamp: {text}" for text in stamped]
 
     def _trained_elsewhere(self, plan: Plan) -> list[str]:
         planned = {run.run_key for run in plan.runs}
-        held: dict[str, set[str]] = {}
-        for run in self.stored_runs():
+        studies: dict[str, str] = {}  # of a run that several hold, the one it is linked from
+        for run in sorted(self.stored_runs(), key=lambda run: -run.attempt):
             if run.run_key in planned and run.state.is_outcome:
-                held.setdefault(run.study, set()).add(run.run_key)
+                studies.setdefault(run.run_key, run.study)
+        held: dict[str, set[str]] = {}
+        for key, study in studies.items():
+            held.setdefault(study, set()).add(key)
         return [
             f"new here, but {len(keys)} of its {counted(len(planned), 'run')} "
             f"{'is' if len(keys) == 1 else 'are'} in study {study!r} already: linked from there, "
@@ -84,9 +87,8 @@ class Tracker:
             for study, keys in sorted(held.items())
         ]
 
-    def _adopted(self, parents: Mapping[str, str], content: Mapping[str, Any]) -> history.History:
-        others = {study: self._history(parent) for study, parent in parents.items()}
-        return history.adopted(others, content)
+    def _histories(self, parents: Mapping[str, str]) -> dict[str, history.History]:
+        return {study: self._history(parent) for study, parent in parents.items()}
 
     def open_study(self, plan: Plan) -> list[str]:
         """Make the study's parent run, or open it again, and store the plan with its history.
@@ -110,8 +112,8 @@ class Tracker:
             allow_unicode=True,
         )
         with history_lock(self.store.uri):
-            past = self._history(parent) or self._adopted(others, content)
-            past = history.extended(past, content)
+            own, elsewhere = self._history(parent), self._histories(others)
+            past = history.extended(history.remembering(own, elsewhere, content), content)
             self._write_files(
                 parent,
                 {
@@ -280,6 +282,17 @@ class Tracker:
         """Entries the store does not have yet."""
         return sum(1 for _ in self.outbox.entries(self.store.uri))
 
+    def is_whole(self, study: str) -> bool:
+        """Whether every run of a study's stored plan has ended, well or not."""
+        ended = {
+            run.run_key
+            for run in self.stored_runs()
+            if run.study == study and run.state is not RunState.INTERRUPTED
+        }
+        parent = self.store.parents().get(study)
+        plan = self._plan(parent, study) if parent else {}
+        return bool(plan) and all(run["run_key"] in ended for run in plan["runs"])
+
     def close_study(self, study: str, status: str) -> None:
         """Bring the last entries in and end the parent run with MLflow's `status`.
 
@@ -304,20 +317,20 @@ class Tracker:
         plan: Mapping[str, Any],
         files: Mapping[str, bytes],
         note: str,
-        shown: Mapping[str, list[int]],
+        shown: Mapping[str, list[int]] | None,
     ) -> None:
-        """Put a report on the study's parent run, and note which verdicts it showed.
+        """Put a report on the study's parent run, and note what it showed.
 
         Args:
             plan: `plan.json`.
             files: The report's files by name.
             note: Markdown for the parent's description.
-            shown: Seeds of every contrast that got a verdict.
+            shown: Seeds of every contrast that got a verdict; None if it showed no number at all.
         """
         _, parent = self.store.parent(plan["study"])
         self._write_files(parent, files, record.REPORT_FOLDER)
         faults.reach("report_stored")
-        if shown:
+        if shown is not None:
             with history_lock(self.store.uri):
                 past = history.extended(self._history(parent), plan)
                 past = history.with_shown(past, plan, shown)
@@ -359,7 +372,8 @@ def sync_outbox(work_dir: Path, given: str | None = None) -> int:
             stores.enter_context(store_lock(uri, "`ablations sync`"))
         n_written = sum(tracker.drain() for tracker in trackers.values())
         for uri, study in sorted(waiting):  # their driver could not say that they had ended
-            trackers[uri].close_study(study, "FINISHED")
+            is_whole = trackers[uri].is_whole(study)
+            trackers[uri].close_study(study, "FINISHED" if is_whole else "KILLED")
         return n_written
 
 

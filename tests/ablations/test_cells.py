@@ -239,9 +239,13 @@ def test_an_override_gives_the_cells_it_matches_another_recipe_and_data(plan):
     }
     assert made.arm("pooling=avg").changes == {
         "pooling": "avg",
-        "recipe.learning_rate": 0.1,
         "recipe.epochs": 2,
         "dataset.subset": 50,
+    }
+    assert made.arm("control").changes == {}
+    assert made.arm("activation=relu").changes == {
+        "activation": "relu",
+        "recipe.learning_rate": 0.001,
     }
 
 

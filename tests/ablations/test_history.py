@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.history import adopted, deviations, extended, shown_seeds, with_shown
+from ablations.history import (
+    adopted,
+    deviations,
+    extended,
+    remembering,
+    shown_seeds,
+    with_shown,
+)
 
 RELU = "activation=relu - control"
 
@@ -27,8 +34,9 @@ def test_first_plan_starts_the_history_with_nothing_shown(plain):
     assert entry["digest"] == first["digest"]
     assert entry["seeds"] == [0, 1]
     assert entry["arms"] == {arm["name"]: arm["arm_key"] for arm in first["arms"]}
-    assert entry["controls"] == [entry["arms"]["control"]]
+    assert entry["controls"] == [first["arms"][0]["levels"]]
     assert entry["shown"] == {}
+    assert entry["seen"] is False
 
 
 def test_the_same_plan_again_adds_nothing_and_another_is_put_last(plain):
@@ -49,20 +57,60 @@ def test_a_data_set_more_leaves_the_controls_of_the_others_as_they_were(plain):
     more = plain(dataset=[{"name": "digits", "subset": 200}, one])
     history = with_shown(extended([], plain()), plain(), {RELU: [0, 1]})
     history = extended(history, more)
-    assert len(history[-1]["controls"]) == 2
+    assert len(history[-1]["controls"]) == 1
     assert deviations(history, more) == []
     assert shown_seeds(history, more) == {
         "activation=relu on digits,subset=100 - control on digits,subset=100": [0, 1]
     }
 
 
-def test_history_written_before_there_were_several_data_sets_is_read(plain):
+def test_numbers_that_were_seen_without_a_verdict_bind_the_plan_as_well(plain):
     first = plain()
-    history = with_shown(extended([], first), first, {RELU: [0, 1]})
-    history[0]["control"] = history[0].pop("controls")[0]
-    assert deviations(extended(history, first), first) == []
-    other = plain(control={"variant": "lenet-avg", "levels": {"kernel_size": 3, "padding": 1}})
-    assert "the control was another arm" in deviations(extended(history, other), other)[0]
+    history = with_shown(extended([], first), first, {})
+    assert shown_seeds(history, first) == {}
+    other = plain(endpoint={"metric": "test/accuracy", "margin": 0.2})
+    assert deviations(extended(history, other), other) == [
+        "the endpoint's margin was 0.02 when results were first shown, now 0.2"
+    ]
+    assert deviations(extended(extended([], first), other), other) == []
+
+
+def test_a_contrast_that_was_shown_the_other_way_round_was_shown(plain, seen):
+    small = {"kernel_size": 3, "padding": 1}
+    swapped = plain(
+        control={"variant": "lenet", "levels": {**small, "activation": "relu"}},
+        factors={"activation": ["sigmoid"]},
+    )
+    assert shown_seeds(extended(seen, swapped), swapped) == {"activation=sigmoid - control": [0, 1]}
+    assert deviations(extended(seen, swapped), swapped) == [
+        "the control was another network when results were first shown"
+    ]
+
+
+def test_a_recipe_that_was_changed_is_told_as_that(plain, seen):
+    other = plain(recipe={"epochs": 2, "batch_size": 32})
+    assert deviations(extended(seen, other), other) == [
+        "every arm was trained otherwise when results were first shown"
+    ]
+
+
+def test_of_several_verdicts_on_a_contrast_the_one_on_the_fewest_seeds_counts(plain):
+    few, many, now = plain(study="peek"), plain(study="early", seeds=8), plain(seeds=9)
+    shown = {
+        "early": with_shown(extended([], many), many, {RELU: list(range(8))}),
+        "peek": with_shown(extended([], few), few, {RELU: [0, 1]}),
+    }
+    assert shown_seeds(remembering([], shown, now), now) == {RELU: [0, 1]}
+
+
+def test_what_others_showed_later_is_remembered_once(plain):
+    own, peek = plain(), plain(study="peek")
+    history = extended([], own)
+    shown = {"peek": with_shown(extended([], peek), peek, {RELU: [0, 1]})}
+    once = remembering(history, shown, own)
+    assert [item.get("study") for item in once] == ["peek", None]
+    assert remembering(once, shown, own) == once
+    assert extended(once, own) == once
 
 
 def test_history_is_never_changed_in_place(plain):
@@ -127,28 +175,28 @@ def test_contrasts_without_a_verdict_are_not_shown(plain):
         (
             {"endpoint": {"metric": "test/accuracy", "margin": 0.03, "alpha": 0.1}},
             [
-                "the endpoint's margin was 0.02 when verdicts were first shown, now 0.03",
-                "the endpoint's alpha was 0.05 when verdicts were first shown, now 0.1",
+                "the endpoint's margin was 0.02 when results were first shown, now 0.03",
+                "the endpoint's alpha was 0.05 when results were first shown, now 0.1",
             ],
         ),
         (
             {"endpoint": {"metric": "test/loss", "margin": 0.02}},
             [
-                "the endpoint's metric was 'test/accuracy' when verdicts were first shown, "
+                "the endpoint's metric was 'test/accuracy' when results were first shown, "
                 "now 'test/loss'",
-                "the endpoint's direction was 'maximize' when verdicts were first shown, "
+                "the endpoint's direction was 'maximize' when results were first shown, "
                 "now 'minimize'",
             ],
         ),
         (
             {"control": {"variant": "lenet-avg", "levels": {"kernel_size": 3, "padding": 1}}},
-            ["the control was another arm when verdicts were first shown"],
+            ["the control was another network when results were first shown"],
         ),
         (
             {"seeds": [1, 3, 2]},
             [
-                "seeds [0] were dropped after verdicts were shown",
-                "seeds [2, 3] were added after verdicts were shown",
+                "seeds [0] were dropped after results were shown",
+                "seeds [2, 3] were added after results were shown",
             ],
         ),
     ],
@@ -163,7 +211,7 @@ def test_deviations_are_held_against_the_plan_first_shown(seen, plain):
     history = with_shown(extended(seen, between), between, {RELU: [0, 1, 2]})
     last = plain(seeds=4)
     assert deviations(extended(history, last), last) == [
-        "seeds [2, 3] were added after verdicts were shown"
+        "seeds [2, 3] were added after results were shown"
     ]
 
 
@@ -181,9 +229,8 @@ def test_a_study_under_a_new_name_remembers_what_was_seen_under_the_old_one(plai
     history = extended(past, named)
     assert shown_seeds(history, named) == {RELU: [0, 1]}
     assert deviations(history, named) == [
-        "the endpoint's margin was 0.02 when verdicts were first shown in study 'example', now "
-        "0.01",
-        "seeds [2] were added after verdicts were shown",
+        "the endpoint's margin was 0.02 when results were first shown in study 'example', now 0.01",
+        "seeds [2] were added after results were shown",
     ]
 
 

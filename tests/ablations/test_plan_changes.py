@@ -65,7 +65,7 @@ def changes(plan):
             {"arms": [MLP]},
             {"control": {"variant": "lenet", "levels": {"kernel_size": 3, "padding": 2}},
              "arms": [MLP]},
-            [f"arms 'control', 'activation=relu' has padding 2, was 1: {ANEW}"],
+            [f"arms 'control', 'activation=relu' have padding 2, was 1: {ANEW}"],
         ),
         ({}, {"root_seed": 7}, [f"root_seed was 0, now 7: every run is {ANEW}"]),
         ({}, {"curves": "test"}, [f"curves were of train, now of test: every run is {ANEW}"]),
@@ -87,11 +87,22 @@ def test_what_differs_is_told_with_what_it_means(changes, before, after, sentenc
     assert changes(before, after) == sentences
 
 
-def test_a_name_that_another_arm_takes_is_a_change_and_no_renaming(changes):
+def test_arms_that_trade_their_names_train_nothing(changes):
     swapped = [{"name": "a", "variant": "softmax"}, {"name": "b", "variant": "mlp"}]
     before = [{"name": "a", "variant": "mlp"}, {"name": "b", "variant": "softmax"}]
-    told = changes({"arms": before}, {"arms": swapped})
-    assert [text.partition(" has ")[0] for text in told] == ["arm 'a'", "arm 'b'"]
+    assert changes({"arms": before}, {"arms": swapped}) == [
+        "arm 'b' is called 'a' now: its runs are kept",
+        "arm 'a' is called 'b' now: its runs are kept",
+    ]
+
+
+def test_a_name_that_a_new_arm_takes_from_one_that_goes_on_is_new(changes):
+    before = [{"name": "a", "variant": "mlp"}]
+    after = [{"name": "a", "variant": "softmax"}, {"name": "b", "variant": "mlp"}]
+    assert changes({"arms": before}, {"arms": after}) == [
+        "arm 'a' is called 'b' now: its runs are kept",
+        "new: arm 'a', to be trained",
+    ]
 
 
 def test_other_images_or_code_are_told_where_no_key_differs(plan):

@@ -9,7 +9,8 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+import yaml
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ablations.arms import DataFacts
@@ -37,7 +38,7 @@ OTHERS = {
     "pooling": ["avg", "l2", "none"],
     "channels": [[3, 8], [12, 32]],
     "norm": ["batch", "group"],
-    "recipe.learning_rate": [0.1, 0.001],
+    "recipe.learning_rate": [0.1, 1e-05],
     "recipe.epochs": [2, 3],
     "dataset.label_noise": [0.1, 0.5],
 }
@@ -98,19 +99,33 @@ def study(varied, design="grid", **changes):
 @st.composite
 def studies(draw):
     """Any design over any factors it takes, on one data set or two."""
-    design = draw(st.sampled_from(["grid", "one-factor", "pairs", "zip", "leave-one-out"]))
+    designs = ["grid", "one-factor", "pairs", "zip", "leave-one-out", "add-one-in", "arms"]
+    design = draw(st.sampled_from(designs))
     varied = draw(factors())
+    changes = {}
     if design == "zip":
         shortest = min(map(len, varied.values()))
         varied = {name: levels[:shortest] for name, levels in varied.items()}
-    if design == "leave-one-out":
+    if design == "arms" or draw(st.booleans()):
+        changes["arms"] = [{"name": "net", "variant": "mlp"}]
+    if design == "arms":
+        varied = {}
+    if design in ("leave-one-out", "add-one-in"):
         varied = {
             name: [next(level for level in levels if level != OWN[name])]
             for name, levels in varied.items()
         }
+    if design == "add-one-in":
+        changes["ladder"] = draw(st.permutations(list(varied)))
+    moved = [name for name, levels in varied.items() if any(one != OWN[name] for one in levels)]
+    assume(moved or not varied)  # a shortened zip may come to the control alone
+    if moved and draw(st.booleans()):
+        factor = draw(st.sampled_from(moved))
+        level = next(level for level in varied[factor] if level != OWN[factor])
+        changes["overrides"] = [{"match": {factor: level}, "recipe": {"batch_size": 16}}]
     more = [{"name": "mnist"}] if draw(st.booleans()) else []
     seeds = draw(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True))
-    return study(varied, design, dataset=[{"name": "digits"}, *more], seeds=seeds)
+    return study(varied, design, dataset=[{"name": "digits"}, *more], seeds=seeds, **changes)
 
 
 @settings(deadline=None, max_examples=60)
@@ -243,7 +258,7 @@ def test_reading_what_a_plan_prints_gives_the_same_plan(made):
     plan = planned(made)
     states = {run.run_key: "new" for run in plan.runs}
     printed = json.loads(json.dumps(plan_json(plan, states, Comparison({}, ()))))
-    again = planned(printed["spec"])
+    again = planned(yaml.safe_load(json.dumps(printed["spec"])))
     assert again.to_dict() == plan.to_dict()
     assert [run["run_key"] for run in printed["runs"]] == [run.run_key for run in plan.runs]
 

@@ -43,11 +43,15 @@ def test_every_run_that_ends_is_one_line(told, is_terminal):
 
 def test_what_is_kept_and_what_follows_is_told_first(told):
     planned = told[0]
-    assert planned_lines(replace(planned, jobs=())) == [
+    done = replace(planned, states=dict.fromkeys(planned.states, "done"))
+    assert planned_lines(replace(done, jobs=())) == [
         "example: 2 arms x 2 seeds = 4 runs, 4 kept as they are, nothing to train"
     ]
+    assert planned_lines(replace(planned, jobs=planned.jobs[:3])) == [
+        "example: 2 arms x 2 seeds = 4 runs, 3 to train, 1 left for another call"
+    ]
     probe = replace(planned.jobs[0], probes=("shift",), weights=b"")
-    assert planned_lines(replace(planned, jobs=(probe, *planned.jobs[1:2]))) == [
+    assert planned_lines(replace(done, jobs=(probe, *planned.jobs[1:2]))) == [
         "example: 2 arms x 2 seeds = 4 runs, 3 kept as they are, 1 to train, 1 to probe"
     ]
 

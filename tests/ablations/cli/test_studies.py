@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ablations.record import RunRecord, RunState
 from ablations.tracking.locks import folder_lock
-from ablations.tracking.outbox import Outbox
+from ablations.tracking.outbox import Entry, Outbox
+from ablations.tracking.store import MlflowStore
 
 INLINE = ("--executor", "inline", "--device", "cpu")
 
@@ -179,6 +182,74 @@ def test_a_study_changed_in_the_middle_says_what_changed(call, tiny_file, store_
     renamed = call("run", study, *INLINE, "--no-report", "--set", "study=other").output
     assert "changed: new here, but 4 of its 4 runs are in study 'tiny' already" in renamed
     assert "nothing to train" in renamed
+
+
+def test_a_new_study_that_trains_a_part_anew_links_the_rest(call, tiny_file, store_uri):
+    study = tiny_file(seeds=3)
+    call("run", study, *INLINE, "--no-report")
+    part = ("--fresh", "--only", "control", "--seeds", "0", "--set", "study=second")
+    assert (
+        "5 kept as they are, 1 to train" in call("run", study, *INLINE, "--no-report", *part).output
+    )
+    assert call("report", "second", "--out", "second", "--formats", "json").exit_code == 0
+    results = json.loads(Path("second/results.json").read_text())
+    assert results["final"]
+    assert results["contrasts"][0]["n_pairs"] == 3
+
+
+def test_an_interrupted_attempt_takes_no_outcome_out_of_the_report(call, tiny_file, store_uri):
+    study = tiny_file(seeds=3)
+    call("run", study, *INLINE, "--out", "before")
+    store = MlflowStore(store_uri)
+    text = next(Path().glob("mlartifacts/**/record.json")).read_text()
+    stopped = replace(
+        RunRecord.from_json(text), attempt=2, state=RunState.INTERRUPTED, metrics={}, curves={}
+    )
+    store.write(Entry(store_uri, "tiny", stopped.run_key, stopped.env_key, 2, stopped, (), {}))
+    assert call("status", study).output.count("3 done") == 2
+    call("report", study, "--out", "after", "--formats", "json")
+    assert Path("after/results.json").read_bytes() == Path("before/results.json").read_bytes()
+
+
+def test_a_plan_lists_every_run_when_asked(call, tiny_file):
+    study = tiny_file()
+    content = json.loads(call("plan", study, "--json").output)
+    listed = call("plan", study, "--runs").output
+    assert all(run["run_key"][:16] in listed for run in content["runs"])
+    assert content["runs"][0]["run_key"][:16] not in call("plan", study).output
+
+
+def test_a_range_of_seeds_beyond_reason_is_refused_at_once(call, tiny_file):
+    result = call("run", tiny_file(), "--seeds", "0..9999999999")
+    assert result.exit_code == 2
+    assert "must name at most 10000 seeds, got '0..9999999999'" in result.output
+    assert call("run", tiny_file(), "--seeds", "").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "report"])
+def test_a_damaged_plan_in_the_store_is_told_in_one_line(call, tiny_file, store_uri, command):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    stored = next(Path().glob("mlartifacts/**/plan.json"))
+    stored.write_text(stored.read_text()[:300])
+    words = {"run": INLINE, "status": ("--device", "cpu")}.get(command, ())
+    result = call(command, "tiny" if command in ("status", "report") else study, *words)
+    assert result.exit_code == 3
+    assert "plan.json of run " in result.output
+    assert "is damaged (" in result.output
+
+
+def test_results_seen_before_a_verdict_stamp_a_margin_changed_after_them(
+    call, tiny_file, store_uri
+):
+    study = tiny_file(seeds=3)
+    call("run", study, *INLINE, "--seeds", "0..1", "--out", "partial")
+    assert not json.loads(Path("partial/results.json").read_text())["final"]
+    call("run", study, *INLINE, "--set", "endpoint.margin=0.2", "--out", "whole")
+    results = json.loads(Path("whole/results.json").read_text())
+    assert results["plan"]["deviations"] == [
+        "the endpoint's margin was 0.02 when results were first shown, now 0.2"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ablations.cli import watching
 from ablations.executors.base import Began
 from ablations.live import LiveFile
 from ablations.preparation import RunOptions
-from ablations.tracking.locks import folder_lock
+from ablations.tracking.locks import folder_lock, store_lock
 
 INLINE = ("--executor", "inline", "--device", "cpu")
 
@@ -65,6 +65,18 @@ def test_a_run_that_is_trained_again_is_shown_as_at_work(told, home, trained):
     live.observe(replace(began, job=replace(began.job, run=run)))
     with folder_lock(options.work_dir, "a test"):
         assert "1 done, 1 training now" in _text(view.shown())
+
+
+def test_a_dead_drivers_file_is_not_believed_while_another_drives_the_store(
+    told, home, trained, store_uri
+):
+    options = RunOptions(work_dir=home / ".ablations", device="cpu")
+    LiveFile(options.work_dir, "tiny", store_uri).observe(told[0])
+    view = watching.view_of_name("tiny", options)
+    with store_lock(store_uri, "a test"):
+        text = _text(view.shown())
+    assert "no driver is at work here, and one on this store from another folder" in text
+    assert "running" not in text
 
 
 def test_watching_ends_with_the_driver(told, home, trained, monkeypatch):

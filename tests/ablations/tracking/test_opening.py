@@ -80,7 +80,11 @@ SAVED_BY_ANOTHER_MLFLOW = {
     ),
     "tables missing": (
         ["DROP TABLE runs", "DROP TABLE latest_metrics"],
-        r"lacks the tables latest_metrics, runs that schema version '\w+' has, so it was cut off",
+        r"lacks latest_metrics, runs, which schema version '\w+' has, so it was cut off",
+    ),
+    "a column missing": (
+        ["ALTER TABLE runs DROP COLUMN deleted_time"],
+        r"lacks runs\.deleted_time, which schema version '\w+' has, so it was cut off",
     ),
 }
 

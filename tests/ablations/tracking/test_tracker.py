@@ -14,6 +14,7 @@ from ablations.errors import LockedError, StoreError
 from ablations.record import StoredRun
 from ablations.tracking import tracker as trackers
 from ablations.tracking.locks import folder_lock, history_lock, store_lock
+from ablations.tracking.outbox import Entry
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import Tracker, sync_outbox
 
@@ -75,7 +76,7 @@ def test_a_plan_that_takes_anothers_place_says_what_changed(tracker, plan):
     assert tracker.changes(plan(seeds=3)) == ["seeds added: 2"]
     tracker.store_report(plan().to_dict(), {}, "", {"activation=relu - control": [0, 1]})
     told = tracker.open_study(plan(seeds=3))
-    stamp = "the report will bear the stamp: seeds [2] were added after verdicts were shown"
+    stamp = "the report will bear the stamp: seeds [2] were added after results were shown"
     assert told == ["seeds added: 2", stamp]
     assert tracker.changes(plan(seeds=3)) == [stamp]
 
@@ -218,6 +219,23 @@ def test_sync_stores_every_waiting_entry_in_the_store_it_is_for(
     assert sync_outbox(home / ".ablations") == 2
     assert [len(children_of("example", uri)) for uri in (store_uri, other)] == [1, 1]
     assert sync_outbox(home / ".ablations") == 0
+
+
+def test_sync_ends_a_study_as_finished_only_if_all_of_it_is(tracker, plan, outcome, home):
+    trained = {"recipe": {"epochs": 2, "batch_size": 32}}
+    alone = {"design": "arms", "factors": {}, "seeds": 1}
+    tracker.open_study(plan(study="whole", **trained, **alone))
+    tracker.open_study(plan(study="cut", **trained))
+    record = outcome.record.as_attempt(1)
+    for study in ("whole", "cut"):
+        where = (tracker.store.uri, study, record.run_key, record.env_key, 1)
+        tracker.outbox.put(Entry(*where, record, (), {}))
+    assert sync_outbox(home / ".ablations") == 2
+    ended = {
+        study: tracker.store.client.get_run(run_id).info.status
+        for study, run_id in tracker.store.parents().items()
+    }
+    assert ended == {"whole": "FINISHED", "cut": "KILLED"}
 
 
 def test_sync_of_one_store_leaves_the_others_entries(tracker, entry, store_uri, home):
