@@ -81,7 +81,7 @@ def show_plan(
         console.print(_matrix(plan))
         console.print()
     table = _arm_table()
-    table.add_column("other than the control")
+    table.add_column("other than the control", overflow="fold")
     for name in ("parameters", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("runs")

@@ -129,7 +129,9 @@ def _contrast_table(results: Mapping[str, Any]) -> Table:
     factor, unit = (100, "points") if is_fraction(metric) else (1, "")
     controls = {item["control"] for item in results["contrasts"]}
     minus = controls.pop() if len(controls) == 1 else "its control"
-    table = Table("verdict", f"{metric}, minus {escape(minus)}", box=None)
+    table = Table(box=None)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column(f"{metric}, minus {escape(minus)}", overflow="fold")
     for name in (f"difference {unit}".strip(), "simultaneous interval", "pairs"):
         table.add_column(name, justify="right", no_wrap=True)
     for item in results["contrasts"]:

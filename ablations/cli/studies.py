@@ -77,6 +77,9 @@ def plan(  # noqa: PLR0913 (a command's options)
             listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
         listings.show_estimate(estimate, measured, console())
+        n_failed = sum(state == "failed" for state in states.values())
+        if n_failed:
+            typer.echo(f"{counted(n_failed, 'run')} failed: run --retry-failed trains them again")
 
 
 def run(  # noqa: PLR0913 (a command's options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ablations.estimates import Estimate, Known, estimate
@@ -83,3 +85,11 @@ def test_what_was_measured_now_comes_before_all_else(told):
 
 def test_one_run_with_nothing_to_go_by_leaves_no_estimate(told):
     assert told(Known(measured={"control": 200.0})) == Estimate(None)
+
+
+def test_what_a_diverged_run_took_says_nothing_of_its_arm(told):
+    first, *_ = told.runs
+    short = replace(stored(first.run_key, 0.1), state=RunState.DIVERGED)
+    assert told([short]) == Estimate(None)
+    whole = [stored(run.run_key, 4.0) for run in told.runs if run.seed == 0]
+    assert told([short, *whole]).seconds == told(whole).seconds == 16.0

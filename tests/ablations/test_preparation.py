@@ -106,3 +106,20 @@ def test_workers_share_the_time_on_a_cpu(tiny, options):
         for n in (1, 2)
     )
     assert two == pytest.approx(alone / 2)
+
+
+def test_how_a_study_is_run_moves_no_key(tiny, options, home):
+    """Workers, executors, folders and checkpoints change how long it takes, and nothing else."""
+    spec = parse_study(tiny())
+    plain = Prepared(spec, options)
+    other = replace(
+        options,
+        workers=7,
+        executor="local",
+        work_dir=home / "elsewhere",
+        checkpoint_seconds=0.0,
+        retry_failed=True,
+    )
+    changed = Prepared(spec, other)
+    assert changed.plan.to_dict() == plain.plan.to_dict()
+    assert [*map(changed.env_key, changed.plan.runs)] == [*map(plain.env_key, plain.plan.runs)]

@@ -103,6 +103,7 @@ def test_a_failed_run_exits_1_now_and_later_and_the_report_is_built(
     assert {arm["name"]: arm["failures"] for arm in arms}["fragile"] == {"FAILED": 1}
     assert call("run", study, *INLINE, "--no-report").exit_code == 1
     assert "1 failed" in call("status", study).output
+    assert "1 run failed: run --retry-failed trains them again" in call("plan", study).output
     fragile.with_name("broken").unlink()
     assert call("run", study, *INLINE, "--no-report", "--retry-failed").exit_code == 0
 
