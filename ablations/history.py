@@ -20,7 +20,7 @@ def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "digest": plan["digest"],
         "endpoint": plan["endpoint"],
-        "controls": _controls(plan),
+        "control_levels": _controls(plan),
         "seeds": plan["seeds"],
         "arms": _keys(plan),
         "shown": {},
@@ -110,7 +110,7 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
-    if any(levels not in now["controls"] for levels in first.get("controls", [])):
+    if any(levels not in now["control_levels"] for levels in first.get("control_levels", [])):
         texts.append(f"the control was another network {when}")
     elif not set(first["arms"].values()) & set(now["arms"].values()):
         texts.append(f"every arm was trained otherwise {when}")

@@ -34,7 +34,7 @@ def test_first_plan_starts_the_history_with_nothing_shown(plain):
     assert entry["digest"] == first["digest"]
     assert entry["seeds"] == [0, 1]
     assert entry["arms"] == {arm["name"]: arm["arm_key"] for arm in first["arms"]}
-    assert entry["controls"] == [first["arms"][0]["levels"]]
+    assert entry["control_levels"] == [first["arms"][0]["levels"]]
     assert entry["shown"] == {}
     assert entry["seen"] is False
 
@@ -57,7 +57,7 @@ def test_a_data_set_more_leaves_the_controls_of_the_others_as_they_were(plain):
     more = plain(dataset=[{"name": "digits", "subset": 200}, one])
     history = with_shown(extended([], plain()), plain(), {RELU: [0, 1]})
     history = extended(history, more)
-    assert len(history[-1]["controls"]) == 1
+    assert len(history[-1]["control_levels"]) == 1
     assert deviations(history, more) == []
     assert shown_seeds(history, more) == {
         "activation=relu on digits,subset=100 - control on digits,subset=100": [0, 1]
