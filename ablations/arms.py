@@ -124,6 +124,12 @@ class Arm:
         return {key: canonical(value) for key, value in plain.items()}
 
 
+def size_target(arm: ArmSpec) -> str | None:
+    """The arm whose size a listed arm is given, if any."""
+    is_sized = catalogue.find(arm.variant).matched_to and "hidden" not in arm.levels
+    return arm.matched_to or (CONTROL if is_sized else None)
+
+
 class ArmBuilder:
     """Resolves cells and arm specifications, collecting what is wrong instead of stopping.
 
@@ -155,17 +161,11 @@ class ArmBuilder:
                 self.problems.append(
                     f"arms: the name {arm.name!r} is taken by the design; rename the arm"
                 )
-            elif self._target(arm) in self.failed:
+            elif size_target(arm) in self.failed:
                 self.failed.add(arm.name)  # what is wrong with its target has been told
             else:
                 self._add(arm.name, self._from_spec, arm)
         return list(self.made.values())
-
-    @staticmethod
-    def _target(arm: ArmSpec) -> str | None:
-        """The arm whose size this one is given, if any."""
-        is_sized = catalogue.find(arm.variant).matched_to and "hidden" not in arm.levels
-        return arm.matched_to or (CONTROL if is_sized else None)
 
     def _add(self, name: str, make: Callable[[str, Any], Arm], source: Cell | ArmSpec) -> None:
         try:
@@ -193,7 +193,7 @@ class ArmBuilder:
     def _from_spec(self, name: str, arm: ArmSpec) -> Arm:
         found = catalogue.find(arm.variant)
         levels: dict[str, Any] = dict(found.resolve(arm.levels))
-        matched_to = self._target(arm)
+        matched_to = size_target(arm)
         if matched_to:
             if matched_to not in self.made:
                 raise VariantError(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ablations import training
-from ablations.arms import Arm
+from ablations.arms import Arm, size_target
 from ablations.plan import Plan, RunSpec
 from ablations.spec import canonical
 from lenet_variants import anatomy, catalogue
@@ -239,8 +239,8 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
 def _asked_for(plan: Plan, name: str, difference: ArmDifference) -> list[str]:
     """The settings of an arm, less the hidden sizes of one that is sized as asked."""
     settings, listed = list(difference.settings), plan.listed(plan.arm(name))
-    is_matched = listed and (listed.matched_to or catalogue.find(listed.variant).matched_to)
-    return [key for key in settings if not (is_matched and key == "hidden")]
+    is_sized = listed is not None and size_target(listed) is not None
+    return [key for key in settings if not (is_sized and key == "hidden")]
 
 
 def _strange_layers(arm: Arm, difference: ArmDifference) -> list[str]:

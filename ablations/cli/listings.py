@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import data
-from ablations.arms import Arm
+from ablations.arms import Arm, size_target
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.designs import CONTROL, level_text
 from ablations.differences import ArmDifference, Comparison
@@ -24,7 +24,6 @@ from ablations.errors import counted
 from ablations.estimates import Estimate
 from ablations.plan import Plan
 from ablations.timing import Measured
-from lenet_variants import catalogue
 
 _NUMBERED = re.compile(r"(?P<stem>[A-Za-z_]+)(?P<number>\d+)")
 
@@ -208,24 +207,18 @@ def _difference_text(plan: Plan, arm: Arm, comparison: Comparison) -> str:
     ]
     layers = "another network" if "variant" in settings else _layers_text(difference)
     text = ": ".join(part for part in (", ".join(told), layers) if part)
-    return f"{text}; {_sized_text(plan, arm)}" if _is_sized(plan, arm) else text
-
-
-def _is_sized(plan: Plan, arm: Arm) -> bool:
-    listed = plan.listed(arm)
-    is_matched = listed and (listed.matched_to or catalogue.find(listed.variant).matched_to)
-    return bool(is_matched and listed and "hidden" not in listed.levels)
+    return "; ".join(part for part in (text, _sized_text(plan, arm)) if part)
 
 
 def _sized_text(plan: Plan, arm: Arm) -> str:
-    """How near a matched arm came to the size it was given."""
+    """How near an arm came to the size it was given, if it was given one."""
     listed = plan.listed(arm)
-    target, by = (listed.matched_to, listed.by) if listed and listed.matched_to else (None, None)
-    name = CONTROL if target is None else target
-    other = plan.arm(name + arm.control.removeprefix(CONTROL))
-    quantity = f"n_{by or 'parameters'}"
-    share = getattr(arm, quantity) / getattr(other, quantity) - 1
-    return f"{share:+.1%} {by or 'parameters'} of {name}"
+    target = size_target(listed) if listed else None
+    if listed is None or target is None:
+        return ""
+    other = plan.arm(target + arm.control.removeprefix(CONTROL))
+    share = getattr(arm, f"n_{listed.by}") / getattr(other, f"n_{listed.by}") - 1
+    return f"{share:+.1%} {listed.by} of {target}"
 
 
 def _layers_text(difference: ArmDifference) -> str:
