@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from ablations import training
 from ablations.arms import Arm, size_target
 from ablations.plan import Plan, RunSpec
+from ablations.programs import initial_model
 from ablations.spec import canonical
 from lenet_variants import anatomy, catalogue
 from lenet_variants.anatomy import Part
@@ -186,7 +186,7 @@ def _scores(run: RunSpec) -> tuple[object, ...]:
     """
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(_N_IMAGES, *run.input_shape, generator=generator)
-    model = training.initial_model(run, _CPU)
+    model = initial_model(run, _CPU)
     shapes = sorted((tuple(one.shape), one.requires_grad) for one in model.parameters())
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

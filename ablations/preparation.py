@@ -19,7 +19,9 @@ from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
 from ablations.estimates import TRAINED_STATES, Estimate, Known, estimate
-from ablations.jobs import Job, Worker, data_key
+from ablations.grouping import MOST, grouped
+from ablations.jobs import Stack, Worker, data_key
+from ablations.outcomes import Job
 from ablations.plan import RunSpec, make_plan, run_states
 from ablations.record import StoredRun
 from ablations.spec import DataSpec, StudySpec
@@ -32,7 +34,7 @@ from lenet_variants import anatomy, measure
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a study is run; nothing here changes a number but the device.
+    """How a study is run; nothing here changes a number but the device and, by rounding, `stack`.
 
     Attributes:
         tracking_uri: The MLflow store; see `ablations.tracking.store.tracking_uri`.
@@ -46,6 +48,9 @@ class RunOptions:
         wait: Wait for another driver to end where one is at work.
         only: Arms to train in this call; empty means all.
         seeds: Seeds to train in this call; empty means all.
+        stack: Runs that are trained in one program, at most; None means as many as fit on a GPU,
+            and one elsewhere.
+        cuda_graphs: Compile the step of stacks to CUDA graphs.
         checkpoint_seconds: The least time between two checkpoints of a run.
         study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong
             with it is told under its name. Without one, plug-ins lie in the current folder.
@@ -62,6 +67,8 @@ class RunOptions:
     wait: bool = False
     only: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    stack: int | None = None
+    cuda_graphs: bool = False
     checkpoint_seconds: float = SECONDS
     study_file: Path | None = None
 
@@ -99,7 +106,7 @@ class Prepared:
         }
         facts = {name: _facts(raw) for name, raw in self.raw.items()}
         self.plan = make_plan(spec, facts, measure, where=self._where)
-        problems = [*self._precision_problems(), *self._batch_problems()]
+        problems = [*self._precision_problems(), *self._batch_problems(), *self._graph_problems()]
         if problems:
             raise SpecError(self._where, problems)
         self._check_choice()
@@ -146,6 +153,12 @@ class Prepared:
                     f"two images of it, and recipe.batch_size {size} leaves a last batch of one "
                     f"of {arm.n_images:,} images; use another batch_size or subset"
                 )
+
+    def _graph_problems(self) -> Iterator[str]:
+        if self.options.cuda_graphs and self.device.type != "cuda":
+            yield f"--cuda-graphs needs a cuda device, got {self.device.type!r}; leave it out"
+        if self.options.cuda_graphs and self.options.stack == 1:
+            yield "--cuda-graphs is for stacks, got --stack 1; leave one of the two out"
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -198,6 +211,12 @@ class Prepared:
     def _n_at_a_time(self) -> int:
         return self.options.n_workers if self.device.type == "cpu" else 1
 
+    def stacks(self, jobs: Sequence[Job]) -> list[Stack]:
+        """The jobs as workers are given them; see `ablations.grouping`."""
+        most = self.options.stack or (MOST if self.device.type == "cuda" else 1)
+        memory = devices.memory_bytes(self.device) // self._n_at_a_time
+        return grouped(jobs, self.plan.runs, most=most, memory_bytes=memory)
+
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""
         datasets = {}
@@ -210,7 +229,8 @@ class Prepared:
         file = self.options.study_file
         folder = file.parent if file else Path()
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
-        return Worker(datasets, str(self.device), plugins, self.checkpoints)
+        compiled = self.options.cuda_graphs
+        return Worker(datasets, str(self.device), plugins, self.checkpoints, compiled)
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from ablations.augmentation import translate
 from ablations.data import stratified
+from ablations.evaluation import EVALUATION_BATCH
 from ablations.record import Measurement, digest, now_ms
-from ablations.training import EVALUATION_BATCH, RunData
+from ablations.run_data import RunData
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 SHIFTS = (1, 2)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ablations.executors.base import Ended, EpochEnded, Event
-from ablations.jobs import Job
+from ablations.outcomes import Job
 from ablations.plan import Plan
 
 
@@ -68,7 +68,9 @@ class Pace:
         elif isinstance(event, EpochEnded):
             self.n_images += event.epoch.n_images
             self._seconds[event.job.run.arm].append(event.epoch.seconds)
-            self._epochs_left[event.job.run.run_key] -= 1
+            # Epochs that were lost with a killed worker are told again.
+            n_epochs = event.job.run.recipe.epochs
+            self._epochs_left[event.job.run.run_key] = n_epochs - event.epoch.number
         elif isinstance(event, Ended):
             self.n_ended += 1
             self._epochs_left.pop(event.outcome.job.run.run_key, None)

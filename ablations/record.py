@@ -170,6 +170,9 @@ class RunRecord:
         message: Why it failed, or of a finished run which probe did; empty otherwise.
         diverged_epoch: The epoch (from 1) in which the loss stopped being finite.
         resumed_epoch: The epoch after which it went on from a checkpoint, if it did.
+        epoch_seconds: What each epoch's training took.
+        stack_size: Runs in the program that trained it; 1 if it was trained alone.
+        alone_because: Why it was, where stacks were asked for; empty otherwise.
     """
 
     run_key: str
@@ -190,6 +193,9 @@ class RunRecord:
     attempt: int = 1
     reused_from: str | None = None
     resumed_epoch: int | None = None
+    epoch_seconds: list[float] = field(default_factory=list)
+    stack_size: int = 1
+    alone_because: str = ""
 
     @property
     def env_key(self) -> str:

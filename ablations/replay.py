@@ -18,7 +18,8 @@ from ablations.errors import RunNotFoundError, SpecError, StoreError
 from ablations.executors.base import Ended, Event
 from ablations.executors.inline import InlineExecutor
 from ablations.identity import arm_identity, differences, former_keys, run_identity
-from ablations.jobs import Job, Worker, data_key, environment_of
+from ablations.jobs import Stack, Worker, data_key
+from ablations.outcomes import Job, environment_of
 from ablations.plan import RunSpec
 from ablations.record import (
     EXAMPLES_FILE,
@@ -138,7 +139,8 @@ def replay(
     then = _training(store, newest)
     run = _spec(then.record)
     raw = data.load(run.dataset.name, data_dir=data_dir)
-    now = _trained(_checked(run, newest.run_key, raw), raw, str(place), observe)
+    checked = _checked(run, newest.run_key, raw)
+    now = _trained(Stack((Job(checked),), then.record.stack_size), raw, str(place), observe)
     return Replay(newest, then.record.environment.differences(here), compare(then, now))
 
 
@@ -218,8 +220,12 @@ def _refusal(run_key: str, problems: Sequence[str]) -> SpecError:
     return SpecError(f"run {run_key[:16]} would not be trained as it was", problems)
 
 
-def _trained(run: RunSpec, raw: Dataset, device: str, observe: Callable[[Event], None]) -> Training:
-    """What training it from the start leaves, on the path of any run; no checkpoint is read."""
+def _trained(stack: Stack, raw: Dataset, device: str, observe: Callable[[Event], None]) -> Training:
+    """What training it from the start leaves, on the path of any run; no checkpoint is read.
+
+    One of several runs of a stack is trained in a stack of that size: bits depend on no more.
+    """
+    run = stack.jobs[0].run
     ended: list[Ended] = []
 
     def keep(event: Event) -> None:
@@ -228,7 +234,7 @@ def _trained(run: RunSpec, raw: Dataset, device: str, observe: Callable[[Event],
         observe(event)
 
     worker = Worker({data_key(run.dataset): data.prepare(raw, run.dataset)}, device)
-    InlineExecutor(worker).run([Job(run)], keep)
+    InlineExecutor(worker).run([stack], keep)
     record, files = ended[0].outcome.record, ended[0].outcome.files
     assert record is not None  # noqa: S101 (a job without weights leaves one)
     return Training(record, files)

@@ -12,8 +12,9 @@ from ablations import faults, pace
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
-from ablations.jobs import Job, Worker
+from ablations.jobs import Worker
 from ablations.live import LiveFile
+from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared, RunOptions
 from ablations.probes import PROBES, probe_key
@@ -92,11 +93,12 @@ class _Driver:
         try:
             self._link_ended(states)
             jobs = self._jobs(states)
-            n_workers = min(self.options.n_workers, len(jobs))
+            stacks = self.prepared.stacks(jobs)
+            n_workers = min(self.options.n_workers, len(stacks))
             plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
             self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, changes))
             if jobs:
-                self._executor(jobs).run(jobs, self._on_event)
+                self._executor(jobs).run(stacks, self._on_event)
             status = "FINISHED"
         finally:
             self._record_interrupted()

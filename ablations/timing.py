@@ -18,6 +18,7 @@ from ablations import training
 from ablations.jobs import Worker, data_key
 from ablations.plan import RunSpec
 from ablations.record import digest
+from ablations.run_data import RunData, place
 
 SECONDS = 1.0
 _WARM_UP = 3  # steps; the first pay for what later ones have
@@ -75,18 +76,16 @@ def _result(task: Future[Measured | None]) -> Measured | None:
 
 
 def _time(run: RunSpec, worker: Worker, seconds: float) -> Measured | None:
-    worker.prepare()
+    worker = worker.prepared()
     device = torch.device(worker.device)
     try:
-        data = training.place(worker.datasets[data_key(run.dataset)], run, device)
+        data = place(worker.datasets[data_key(run.dataset)], run, device)
         return _paced(run, data, device, seconds)
     except Exception:  # whatever a network does: `run` makes a record of it
         return None
 
 
-def _paced(
-    run: RunSpec, data: training.RunData, device: torch.device, seconds: float
-) -> Measured | None:
+def _paced(run: RunSpec, data: RunData, device: torch.device, seconds: float) -> Measured | None:
     warm = _train(run, data, device, n_steps=1, n_epochs=_WARM_UP)
     if not warm:
         return None
@@ -102,7 +101,7 @@ def _paced(
 
 
 def _train(
-    run: RunSpec, data: training.RunData, device: torch.device, *, n_steps: int, n_epochs: int
+    run: RunSpec, data: RunData, device: torch.device, *, n_steps: int, n_epochs: int
 ) -> list[training.Epoch]:
     """Epochs of the first batches of a run's data, with nothing evaluated between them."""
     few = replace(

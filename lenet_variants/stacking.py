@@ -61,6 +61,15 @@ def why_not_stacked(model: nn.Module, input_shape: Shape, n_classes: int) -> str
     return None
 
 
+def random_layers(model: nn.Module) -> list[str]:
+    """The names of the layers that draw at random while they train."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, _DropoutNd) and module.p > 0
+    ]
+
+
 def _copy(model: nn.Module, scale: float) -> nn.Module:
     copied = deepcopy(model).train()
     for module in copied.modules():

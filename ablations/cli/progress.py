@@ -157,7 +157,11 @@ class LiveDisplay:
             self._began(event)
         elif isinstance(event, EpochEnded):
             rate = event.epoch.n_images / event.epoch.seconds
-            self.progress.update(self.bars[event.worker], advance=1, note=f"{rate:,.0f} images/s")
+            self.progress.update(
+                self.bars[event.worker],
+                completed=event.epoch.number,
+                note=f"{rate:,.0f} images/s",
+            )
         else:
             self.progress.console.print("  " + run_line(event), highlight=False)
         self._show_overall()
@@ -176,10 +180,11 @@ class LiveDisplay:
 
     def _began(self, event: Began) -> None:
         run = event.job.run
+        more = f" and {event.n_beside} more" if event.n_beside else ""
         self.progress.reset(
             self.bars[event.worker],
             total=1 if event.job.weights else run.recipe.epochs,
-            description=escape(f"{run.arm} s{run.seed}"),
+            description=escape(f"{run.arm} s{run.seed}{more}"),
             note="",
         )
 

@@ -106,6 +106,13 @@ def run(  # noqa: PLR0913 (a command's options)
     seeds: Annotated[
         str | None, typer.Option("--seeds", help="Train these seeds alone: 0..2, or 0,3,7.")
     ] = None,
+    stack: Annotated[
+        int | None,
+        typer.Option(help="Runs trained in one program; what fits on a GPU, else 1.", min=1),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool, typer.Option("--cuda-graphs", help="Compile the step of stacks to CUDA graphs.")
+    ] = False,
     checkpoint_seconds: Annotated[
         float, typer.Option(help="The least time between two checkpoints of a run.", min=0)
     ] = 10.0,
@@ -135,6 +142,8 @@ def run(  # noqa: PLR0913 (a command's options)
         wait=wait,
         only=tuple(only or ()),
         seeds=() if seeds is None else _seeds(seeds),
+        stack=stack,
+        cuda_graphs=cuda_graphs,
         checkpoint_seconds=checkpoint_seconds,
         study_file=study,
     )

@@ -7,7 +7,7 @@ Nothing here knows where the bytes came from or what a study is.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,19 @@ class Dataset:
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Training images and labels, test images and labels: what workers share."""
         return self.train_images, self.train_labels, self.test_images, self.test_labels
+
+    def to(self, device: torch.device) -> Dataset:
+        """The same data on a device; itself where they are there already."""
+        train_images, train_labels, test_images, test_labels = (
+            tensor.to(device) for tensor in self.tensors
+        )
+        return replace(
+            self,
+            train_images=train_images,
+            train_labels=train_labels,
+            test_images=test_images,
+            test_labels=test_labels,
+        )
 
     @property
     def n_classes(self) -> int:

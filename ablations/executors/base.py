@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ablations.jobs import Job, Outcome
+from ablations.jobs import Stack
+from ablations.outcomes import Job, Outcome
 from ablations.training import Epoch
 
 
 @dataclass(frozen=True)
 class Began:
-    """Worker number `worker` (from 0) took the job."""
+    """Worker number `worker` (from 0) took the job, with `n_beside` others of its stack."""
 
     job: Job
     worker: int
     started_ms: int
+    n_beside: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,13 @@ Event = Began | EpochEnded | Ended
 
 
 class Executor(Protocol):
-    """Does jobs.
+    """Does the jobs of stacks.
 
     Every job begins once and ends once, whatever happens to its worker; a job's failure stops no
-    other. `observe` is called in the driver's thread. An exception out of `observe`, or an
+    other. Where a worker is killed, or a stack does not fit into memory, epochs are told again.
+    `observe` is called in the driver's thread. An exception out of `observe`, or an
     interrupt, stops the workers before it travels on.
     """
 
-    def run(self, jobs: Sequence[Job], observe: Callable[[Event], None]) -> None:
+    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
         """Do every job, in order of starting, and return when all have ended."""

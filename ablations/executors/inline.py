@@ -1,11 +1,11 @@
-"""Jobs one after another in the driver's own process: for a debugger, and for one GPU."""
+"""Stacks one after another in the driver's own process: for a debugger, and for one GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.jobs import Job, Outcome, Worker
+from ablations.jobs import Stack, Worker
 from ablations.record import now_ms
 
 
@@ -15,12 +15,12 @@ class InlineExecutor:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
 
-    def run(self, jobs: Sequence[Job], observe: Callable[[Event], None]) -> None:
-        """Do every job in turn."""
-        self.worker.prepare()
-        for job in jobs:
-            observe(Began(job, 0, now_ms()))
-            observe(Ended(self._outcome(job, observe), 0))
-
-    def _outcome(self, job: Job, observe: Callable[[Event], None]) -> Outcome:
-        return self.worker.perform(job, lambda epoch: observe(EpochEnded(job, 0, epoch)))
+    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
+        """Do every stack in turn."""
+        worker = self.worker.prepared()
+        for stack in stacks:
+            for job in stack.jobs:
+                observe(Began(job, 0, now_ms(), len(stack.jobs) - 1))
+            outcomes = worker.perform(stack, lambda job, epoch: observe(EpochEnded(job, 0, epoch)))
+            for outcome in outcomes:
+                observe(Ended(outcome, 0))

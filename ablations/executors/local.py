@@ -20,22 +20,27 @@ import torch.multiprocessing as mp
 
 from ablations import faults
 from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.jobs import Job, Outcome, Worker
+from ablations.jobs import Stack, Worker
+from ablations.outcomes import Job, Outcome
 from ablations.record import RunState, now_ms
 from ablations.training import Epoch
 
 STOP_SECONDS = 2.0
 
+Told = tuple[int, Epoch] | list[Outcome]
+"""What a worker says: the place in the stack of a run that finished an epoch, or how all ended."""
+
 
 @dataclass
 class _Seat:
-    """One worker process, the driver's end of its pipe, and the job it is at."""
+    """One worker process, the driver's end of its pipe, and the stack it is at."""
 
     number: int
     process: BaseProcess
     pipe: Connection
-    job: Job | None = None
+    stack: Stack | None = None
     started_ms: int = 0
+    is_retry: bool = False
 
 
 class LocalExecutor:
@@ -45,18 +50,18 @@ class LocalExecutor:
         self.worker, self.n_workers = worker, n_workers
         self.context = mp.get_context("spawn")
 
-    def run(self, jobs: Sequence[Job], observe: Callable[[Event], None]) -> None:
-        """Do every job; a worker that dies costs its own job and is replaced."""
-        waiting = deque(jobs)
+    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
+        """Do every stack; one whose worker dies is done again once, by another in its place."""
+        waiting = deque(stacks)
         seats: list[_Seat] = []
         try:
             # One by one, so that an interrupt between two of them still stops the first.
-            for number in range(min(self.n_workers, len(jobs))):
+            for number in range(min(self.n_workers, len(stacks))):
                 seats.append(self._seat(number))  # noqa: PERF401
             for seat in seats:
                 self._next(seat, waiting, observe)
-            while any(seat.job for seat in seats):
-                ready = wait([seat.pipe for seat in seats if seat.job])
+            while any(seat.stack for seat in seats):
+                ready = wait([seat.pipe for seat in seats if seat.stack])
                 for number in [seat.number for seat in seats if seat.pipe in ready]:
                     seats[number] = self._listen(seats[number], waiting, observe)
         finally:
@@ -74,39 +79,70 @@ class LocalExecutor:
         theirs.close()
         return _Seat(number, process, ours)
 
-    def _next(self, seat: _Seat, waiting: deque[Job], observe: Callable[[Event], None]) -> None:
-        seat.job = waiting.popleft() if waiting else None
-        if seat.job is None:
+    def _next(self, seat: _Seat, waiting: deque[Stack], observe: Callable[[Event], None]) -> None:
+        seat.stack = waiting.popleft() if waiting else None
+        seat.is_retry = False
+        if seat.stack is None:
             return
+        self._give(seat, seat.stack)
+        for job in seat.stack.jobs:
+            observe(Began(job, seat.number, seat.started_ms, len(seat.stack.jobs) - 1))
+
+    def _give(self, seat: _Seat, stack: Stack) -> None:
         seat.started_ms = now_ms()
         with suppress(OSError):  # a worker that has died already is met by `_listen`
-            seat.pipe.send(seat.job)
-        observe(Began(seat.job, seat.number, seat.started_ms))
+            seat.pipe.send(stack)
 
-    def _listen(self, seat: _Seat, waiting: deque[Job], observe: Callable[[Event], None]) -> _Seat:
-        job = seat.job
-        if job is None:
+    def _listen(
+        self, seat: _Seat, waiting: deque[Stack], observe: Callable[[Event], None]
+    ) -> _Seat:
+        stack = seat.stack
+        if stack is None:
             return seat
         try:
-            message: Epoch | Outcome = seat.pipe.recv()
+            told: Told = seat.pipe.recv()
         except (EOFError, OSError):
-            message = self._killed(seat, job)
-            seat = self._seat(seat.number) if waiting else seat
-        if isinstance(message, Epoch):
-            observe(EpochEnded(job, seat.number, message))
+            return self._killed(seat, stack, waiting, observe)
+        if isinstance(told, tuple):
+            place, epoch = told
+            observe(EpochEnded(stack.jobs[place], seat.number, epoch))
         else:
-            # The worker gets its next job before the driver writes this one down.
-            self._next(seat, waiting, observe)
-            observe(Ended(message, seat.number))
+            self._end(seat, told, waiting, observe)
         return seat
 
-    def _killed(self, seat: _Seat, job: Job) -> Outcome:
+    def _end(
+        self,
+        seat: _Seat,
+        outcomes: Sequence[Outcome],
+        waiting: deque[Stack],
+        observe: Callable[[Event], None],
+    ) -> None:
+        # The worker gets its next stack before the driver writes this one down.
+        self._next(seat, waiting, observe)
+        for outcome in outcomes:
+            observe(Ended(outcome, seat.number))
+
+    def _killed(
+        self, seat: _Seat, stack: Stack, waiting: deque[Stack], observe: Callable[[Event], None]
+    ) -> _Seat:
+        """A worker has died: another takes its place and its stack; the second time, only that."""
         seat.process.join(STOP_SECONDS)
         seat.pipe.close()
+        if not seat.is_retry:
+            again = self._seat(seat.number)
+            again.stack, again.is_retry = stack, True
+            self._give(again, stack)
+            return again
         code = seat.process.exitcode
         reason = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        message = f"worker {seat.number} ended {reason} while it trained this run"
-        return self.worker.failed(job, RunState.KILLED, seat.started_ms, message=message)
+        message = f"worker {seat.number} ended {reason} while it trained this run, twice"
+        outcomes = [
+            self.worker.failed(job, RunState.KILLED, seat.started_ms, message=message)
+            for job in stack.jobs
+        ]
+        seat = self._seat(seat.number) if waiting else seat
+        self._end(seat, outcomes, waiting, observe)
+        return seat
 
 
 def _start_deaf(process: BaseProcess) -> None:
@@ -122,17 +158,26 @@ def _start_deaf(process: BaseProcess) -> None:
 
 
 def _serve(pipe: Connection, worker: Worker) -> None:
-    """A worker's life: jobs in, epochs and outcomes out, until the driver closes the pipe."""
+    """A worker's life: stacks in, epochs and outcomes out, until the driver closes the pipe."""
     threading.Thread(target=_end_with, args=(mp.parent_process(),), daemon=True).start()
-    worker.prepare()
+    worker = worker.prepared()
     faults.reach("worker_ready")
     try:
         while True:
-            outcome = worker.perform(pipe.recv(), pipe.send)
-            faults.reach("run_trained")
-            pipe.send(outcome)
+            _do(pipe.recv(), worker, pipe)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _do(stack: Stack, worker: Worker, pipe: Connection) -> None:
+    places = {job.run.run_key: place for place, job in enumerate(stack.jobs)}
+
+    def on_epoch(job: Job, epoch: Epoch) -> None:
+        pipe.send((places[job.run.run_key], epoch))
+
+    outcomes = worker.perform(stack, on_epoch)
+    faults.reach("run_trained")
+    pipe.send(outcomes)
 
 
 def _end_with(driver: BaseProcess) -> None:
@@ -144,7 +189,7 @@ def _end_with(driver: BaseProcess) -> None:
 def _stop(seats: Sequence[_Seat]) -> None:
     for seat in seats:
         seat.pipe.close()
-        if seat.job is not None:
+        if seat.stack is not None:
             seat.process.terminate()
     for seat in seats:
         seat.process.join(STOP_SECONDS)

@@ -1,0 +1,240 @@
+"""What came of a job: the record of its run, with costs and probes, and the files it leaves.
+
+Called by `jobs` once a program has trained, and by the executors for runs that did not end by
+themselves. Trains nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from ablations import devices, probes
+from ablations.evaluation import Evaluation, evaluate_test
+from ablations.latency import latency
+from ablations.plan import RunSpec
+from ablations.record import (
+    EXAMPLES_FILE,
+    WEIGHTS_FILE,
+    Environment,
+    Measurement,
+    RunRecord,
+    RunState,
+    digest,
+    now_ms,
+)
+from ablations.run_data import RunData
+from ablations.training import Trained
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to train, or with `weights` one trained run to probe.
+
+    Attributes:
+        probes: Names of the probes to measure.
+        weights: The bytes of `weights.pt`, or None to train.
+    """
+
+    run: RunSpec
+    probes: tuple[str, ...] = ()
+    weights: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: `record` is None if nothing was trained, `files` are its artifacts."""
+
+    job: Job
+    record: RunRecord | None
+    measurements: tuple[Measurement, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    message: str = ""
+
+
+def environment_of(run: RunSpec, device: torch.device) -> Environment:
+    """Where a run with this recipe is trained on this device."""
+    return devices.environment(device, run.recipe.precision)
+
+
+class Watch:
+    """When a program began, how it trained, and the memory that took; made before it starts."""
+
+    def __init__(self, device: torch.device, *, stack_size: int, alone_because: str) -> None:
+        self.device, self.stack_size, self.alone_because = device, stack_size, alone_because
+        self.started_ms = now_ms()
+        self._memory = devices.PeakMemory(device)
+        self.memory: dict[str, float] = {}
+
+    def training_ended(self) -> None:
+        """Take the peak of memory: that of the whole program."""
+        self.memory = self._memory.metrics()
+
+
+def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
+    """Evaluate and probe a trained network, and write down what it came to."""
+    costs = _train_costs(trained) | watch.memory
+    if trained.diverged_epoch is not None:
+        return _diverged(job, trained, watch, costs)
+    clock = time.perf_counter()
+    evaluation = evaluate_test(trained.model, job.run, data)
+    costs["cost/evaluation_seconds"] = time.perf_counter() - clock
+    if not math.isfinite(evaluation.loss):
+        trained.diverged_epoch = job.run.recipe.epochs
+        return _diverged(job, trained, watch, costs)
+    costs |= latency(trained.model, data)
+    measurements, message = _measured(job, trained.model, data)
+    record = _record(
+        job.run,
+        RunState.FINISHED,
+        watch,
+        metrics=trained.epochs[-1].metrics | evaluation.metrics("test") | costs,
+        trained=trained,
+        measurements=measurements,
+        message=message,
+    )
+    files = {
+        EXAMPLES_FILE: _examples(evaluation, data),
+        WEIGHTS_FILE: _weights(trained.model),
+    }
+    return Outcome(job, record, measurements, files, message)
+
+
+def probed(job: Job, model: nn.Module, data: RunData) -> Outcome:
+    """Measure what a job that trains nothing asks for."""
+    measurements, message = _measured(job, model, data)
+    return Outcome(job, None, measurements, message=message)
+
+
+def failed(
+    job: Job,
+    state: RunState,
+    environment: Environment,
+    started_ms: int,
+    *,
+    error: BaseException | None = None,
+    message: str = "",
+    log: str = "",
+) -> Outcome:
+    """The outcome of a job that did not end by itself.
+
+    Args:
+        job: The job.
+        state: What became of it.
+        environment: Where it was trained.
+        started_ms: When it began.
+        error: What was raised, if anything was.
+        message: One sentence; made from `error` where it is left out.
+        log: The last lines that its worker wrote, where there is no traceback.
+    """
+    message = message or f"{type(error).__name__}: {error}"
+    if job.weights is not None:
+        return Outcome(job, None, message=message)
+    trace = "".join(traceback.format_exception(error)) if error is not None else log
+    record = RunRecord(
+        run_key=job.run.run_key,
+        state=state,
+        arm=job.run.arm,
+        comparison=job.run.comparison,
+        seed=job.run.seed,
+        spec=job.run.to_dict(),
+        environment=environment,
+        started_ms=started_ms,
+        finished_ms=now_ms(),
+        message=message,
+        traceback=trace,
+    )
+    return Outcome(job, record, message=message)
+
+
+def _diverged(job: Job, trained: Trained, watch: Watch, costs: Mapping[str, float]) -> Outcome:
+    message = f"the loss was not finite in epoch {trained.diverged_epoch}"
+    record = _record(
+        job.run, RunState.DIVERGED, watch, metrics=costs, trained=trained, message=message
+    )
+    return Outcome(job, record, message=message)
+
+
+def _record(
+    run: RunSpec,
+    state: RunState,
+    watch: Watch,
+    *,
+    metrics: Mapping[str, float],
+    trained: Trained,
+    message: str,
+    measurements: tuple[Measurement, ...] = (),
+) -> RunRecord:
+    return RunRecord(
+        run_key=run.run_key,
+        state=state,
+        arm=run.arm,
+        comparison=run.comparison,
+        seed=run.seed,
+        spec=run.to_dict(),
+        environment=environment_of(run, watch.device),
+        started_ms=watch.started_ms,
+        finished_ms=now_ms(),
+        metrics=metrics,
+        curves=trained.curves,
+        epoch_seconds=[epoch.seconds for epoch in trained.epochs],
+        measurements=measurements,
+        message=message,
+        diverged_epoch=trained.diverged_epoch,
+        resumed_epoch=trained.resumed_epoch,
+        stack_size=watch.stack_size,
+        alone_because=watch.alone_because,
+    )
+
+
+def _train_costs(trained: Trained) -> dict[str, float]:
+    seconds = sum(epoch.seconds for epoch in trained.epochs)
+    if not seconds:
+        return {}
+    n_images = sum(epoch.n_images for epoch in trained.epochs)
+    return {
+        "cost/train_seconds": seconds,
+        "cost/epoch_seconds": seconds / len(trained.epochs),
+        "cost/images_per_second": n_images / seconds,
+    }
+
+
+def _measured(job: Job, model: nn.Module, data: RunData) -> tuple[tuple[Measurement, ...], str]:
+    """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
+    found, failures = [], []
+    for name in job.probes:
+        try:
+            found.append(probes.measure(name, job.run.run_key, model, data))
+        except Exception as error:  # told beside the run; the next call measures it again
+            failures.append(f"probe {name}: {type(error).__name__}: {error}")
+    return tuple(found), "; ".join(failures)
+
+
+def _weights(model: nn.Module) -> bytes:
+    """The state dict; copied, since those of a stack lie in one tensor, which would be saved."""
+    buffer = io.BytesIO()
+    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _examples(evaluation: Evaluation, data: RunData) -> bytes:
+    predicted = evaluation.predictions.cpu().numpy().astype(np.int16)
+    labels = data.test_labels.cpu().numpy().astype(np.int16)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        predicted=predicted,
+        correct=np.packbits(predicted == labels),
+        n_images=np.int64(len(labels)),
+        labels_digest=np.str_(digest(labels.tolist())),
+    )
+    return buffer.getvalue()

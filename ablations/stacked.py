@@ -1,0 +1,161 @@
+"""Several runs of one shape trained in one program: a stack.
+
+The weights of all its runs lie side by side in one tensor a parameter, `torch.func.vmap` runs the
+network over them, and one launch on a GPU does for all what it would do for one. Made by
+`training`; which runs may share a stack is for `grouping` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from ablations.plan import RunSpec
+from ablations.programs import Sums, count_steps, initial_model
+from ablations.recipes import autocast, sum_dtype, training_loss
+from ablations.stacked_optimisers import StackedOptimiser
+
+Named = Mapping[str, Tensor]
+
+
+class Stacked:
+    """See `Program`. Bits depend on the number of runs, and neither on which nor on their order.
+
+    Args:
+        runs: S runs that `grouping` lets share a stack.
+        device: Where to train.
+        n_images: Training images of each.
+        compiled: Whether the step goes through `torch.compile`, on a GPU as a CUDA graph.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RunSpec],
+        device: torch.device,
+        *,
+        n_images: int,
+        compiled: bool = False,
+    ) -> None:
+        self.recipe, self.device, self.size = runs[0].recipe, device, len(runs)
+        self.models = [initial_model(run, device) for run in runs]
+        self.bare = deepcopy(self.models[0]).train()  # lends its forward to all of them
+        self.parameters, self.weights, run_of = _weights_side_by_side(self.models)
+        self.held = _rest_side_by_side(self.models)
+        recipes = [run.recipe for run in runs]
+        n_steps = count_steps(runs[0], n_images)
+        self.optimiser = StackedOptimiser(self.weights, run_of, recipes, n_steps)
+        self.loss = training_loss(self.recipe)
+        self.n_taken = 0
+        self._update = (
+            torch.compile(self._eager, mode="reduce-overhead") if compiled else self._eager
+        )
+
+    def begin_epoch(self) -> None:
+        """See `Program`."""
+        self._loss_sums = torch.zeros(self.size, dtype=sum_dtype(self.device), device=self.device)
+        self._n_right = torch.zeros(self.size, dtype=torch.int64, device=self.device)
+
+    def step(self, inputs: Tensor, labels: Tensor) -> None:
+        """See `Program`."""
+        images = inputs.reshape(self.size, -1, *inputs.shape[1:])
+        own_labels = labels.reshape(self.size, -1)
+        optimiser, number = self.optimiser, self.n_taken
+        roots = None if optimiser.roots is None else optimiser.roots[number]
+        losses, n_right = self._update(
+            images, own_labels, optimiser.rates[number], optimiser.sizes[number], roots
+        )
+        self.n_taken += 1
+        self._loss_sums += losses * images.shape[1]
+        self._n_right += n_right
+
+    def _eager(
+        self, images: Tensor, labels: Tensor, rates: Tensor, sizes: Tensor, root: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """One step in nothing but tensors: mean loss and right answers of every run's batch."""
+        with autocast(self.recipe, self.device):
+            gradients, (losses, n_right) = vmap(grad_and_value(self._batch_loss, has_aux=True))(
+                self.parameters, self.held, images, labels
+            )
+        self.optimiser.update(list(gradients.values()), rates, sizes, root)
+        return losses, n_right
+
+    def _batch_loss(
+        self, parameters: Named, held: Named, images: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Of one run: the loss, and with it how many were right."""
+        logits = functional_call(self.bare, (dict(parameters), dict(held)), (images,))
+        return self.loss(logits, labels), (logits.detach().argmax(dim=1) == labels).sum()
+
+    def end_epoch(self) -> list[Sums]:
+        """See `Program`."""
+        pairs = zip(self._loss_sums.tolist(), self._n_right.tolist(), strict=True)
+        return [Sums(loss, n_right) for loss, n_right in pairs]
+
+    def freeze(self, number: int) -> None:
+        """See `Program`."""
+        self.optimiser.freeze(number)
+
+    def state(self, number: int) -> dict[str, Any]:
+        """See `Program`."""
+        model = self.models[number].state_dict()
+        return {
+            "model": {name: value.detach().cpu().clone() for name, value in model.items()},
+            "optimiser": self.optimiser.state(number),
+            "step": self.n_taken,
+        }
+
+    def load(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """See `Program`."""
+        for number, state in enumerate(states):
+            self.models[number].load_state_dict(state["model"])
+            self.optimiser.load(number, state["optimiser"])
+        self.n_taken = states[0]["step"]
+
+
+def _weights_side_by_side(models: Sequence[nn.Module]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """The trained parameters of all models in one vector, which the models then look into.
+
+    Returns:
+        The parameters by name, (S, ...) each, as views of the vector; the vector; and the model
+        that each of its entries belongs to.
+    """
+    size = len(models)
+    named = [dict(model.named_parameters()) for model in models]
+    trained = [name for name, one in named[0].items() if one.requires_grad]
+    blocks = [torch.stack([own[name].detach() for own in named]) for name in trained]
+    weights = torch.cat([block.reshape(-1) for block in blocks])
+    of = torch.arange(size, device=weights.device)
+    run_of = torch.cat([of.repeat_interleave(block[0].numel()) for block in blocks])
+    parameters: dict[str, Tensor] = {}
+    start = 0
+    for name, block in zip(trained, blocks, strict=True):
+        parameters[name] = weights[start : start + block.numel()].view_as(block)
+        start += block.numel()
+        for number, own in enumerate(named):
+            own[name].data = parameters[name][number]
+    return parameters, weights, run_of
+
+
+def _rest_side_by_side(models: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """The buffers of all models, and parameters that are not trained, by name: (S, ...) each.
+
+    The models then look into them: what a layer keeps in training is there in evaluation.
+    """
+    held: dict[str, Tensor] = {}
+    for name, one in models[0].named_parameters():
+        if not one.requires_grad:
+            owners = [model.get_parameter(name) for model in models]
+            held[name] = torch.stack([own.detach() for own in owners])
+            for number, own in enumerate(owners):
+                own.data = held[name][number]
+    for name, _ in models[0].named_buffers():
+        held[name] = torch.stack([model.get_buffer(name) for model in models])
+        path, _, leaf = name.rpartition(".")
+        for number, model in enumerate(models):
+            setattr(model.get_submodule(path), leaf, held[name][number])
+    return held
