@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from ablations.jobs import Stack
 from ablations.outcomes import Job
 from ablations.plan import RunSpec
+from ablations.programs import initial_model
 from ablations.record import digest
-from lenet_variants import measure, registry, stacking
+from lenet_variants import measure, stacking
 
 MOST = 32
 """Runs in a stack where no number is asked for: more save no launches worth having."""
@@ -107,7 +110,7 @@ def run_bytes(run: RunSpec) -> int:
 
 def why_alone(run: RunSpec) -> str | None:
     """Why copies of a run's network cannot be trained in one stack; None where they can."""
-    model = registry.create(run.variant, run.input_shape, run.n_classes, **run.levels)
+    model = initial_model(run, torch.device("cpu"))
     drawing = stacking.random_layers(model)
     if drawing:
         return f"{', '.join(drawing)} would draw other numbers in a stack"

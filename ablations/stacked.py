@@ -22,6 +22,14 @@ from ablations.stacked_optimisers import StackedOptimiser
 
 Named = Mapping[str, Tensor]
 
+CPU_LANES = 64
+"""Numbers that a processor's kernels take at once, at most.
+
+What is left over at the end of a tensor goes through other code, which rounds otherwise: in a stack
+it would be the last run's. So where a stack's images leave something over, each run is computed by
+itself, and its bits do not depend on its place.
+"""
+
 
 class Stacked:
     """See `Program`. Bits depend on the number of runs, and neither on which nor on their order.
@@ -78,11 +86,27 @@ class Stacked:
     ) -> tuple[Tensor, Tensor]:
         """One step in nothing but tensors: mean loss and right answers of every run's batch."""
         with autocast(self.recipe, self.device):
-            gradients, (losses, n_right) = vmap(grad_and_value(self._batch_loss, has_aux=True))(
-                self.parameters, self.held, images, labels
-            )
-        self.optimiser.update(list(gradients.values()), rates, sizes, root)
+            gradients, losses, n_right = self._gradients(images, labels)
+        self.optimiser.update(gradients, rates, sizes, root)
         return losses, n_right
+
+    def _gradients(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """By parameter; and of every run's batch the mean loss, and how many were right."""
+        together = vmap(grad_and_value(self._batch_loss, has_aux=True))
+        if self.device.type != "cpu" or labels.numel() % CPU_LANES == 0:
+            gradients, (losses, n_right) = together(self.parameters, self.held, images, labels)
+            return list(gradients.values()), losses, n_right
+        rows = [slice(row, row + 1) for row in range(self.size)]
+        parts = [
+            together(_of(self.parameters, row), _of(self.held, row), images[row], labels[row])
+            for row in rows
+        ]
+        named = [gradients for gradients, _ in parts]
+        return (
+            [torch.cat([one[name] for one in named]) for name in self.parameters],
+            torch.cat([losses for _, (losses, _) in parts]),
+            torch.cat([n_right for _, (_, n_right) in parts]),
+        )
 
     def _batch_loss(
         self, parameters: Named, held: Named, images: Tensor, labels: Tensor
@@ -117,19 +141,25 @@ class Stacked:
         self.n_taken = states[0]["step"]
 
 
+def _of(stacked: Named, row: slice) -> dict[str, Tensor]:
+    return {name: value[row] for name, value in stacked.items()}
+
+
 def _weights_side_by_side(models: Sequence[nn.Module]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """The trained parameters of all models in one vector, which the models then look into.
 
     Returns:
-        The parameters by name, (S, ...) each, as views of the vector; the vector; and the model
-        that each of its entries belongs to.
+        The parameters by name, (S, ...) each, as views of the vector; the vector, whose end is
+        filling; and the model that each of its other entries belongs to.
     """
     size = len(models)
     named = [dict(model.named_parameters()) for model in models]
     trained = [name for name, one in named[0].items() if one.requires_grad]
     blocks = [torch.stack([own[name].detach() for own in named]) for name in trained]
-    weights = torch.cat([block.reshape(-1) for block in blocks])
-    of = torch.arange(size, device=weights.device)
+    of = torch.arange(size, device=blocks[0].device)
+    n_left = -sum(block.numel() for block in blocks) % CPU_LANES
+    filling = blocks[0].new_zeros(n_left)
+    weights = torch.cat([*(block.reshape(-1) for block in blocks), filling])
     run_of = torch.cat([of.repeat_interleave(block[0].numel()) for block in blocks])
     parameters: dict[str, Tensor] = {}
     start = 0

@@ -23,13 +23,16 @@ class StackedOptimiser:
     """The optimiser of S runs that share a kind (sgd, adam or adamw) and a number of steps.
 
     Args:
-        weights: Every weight of every run, changed in place.
+        weights: Every weight of every run, changed in place; after those of `run_of`, filling.
         run_of: Which run each of them belongs to.
         recipes: One a run.
         n_steps: Of a whole training.
 
+    Raises:
+        ValueError: The recipes name several kinds.
+
     Shape:
-        weights, gradients (P,) floats; run_of (P,) int64 below S.
+        weights (P,) floats; run_of (at most P,) int64 below S.
 
     Source:
         The update rules of `torch.optim`; Loshchilov and Hutter 2019 for AdamW.
@@ -38,8 +41,11 @@ class StackedOptimiser:
     def __init__(
         self, weights: Tensor, run_of: Tensor, recipes: Sequence[Recipe], n_steps: int
     ) -> None:
-        self.weights, self.run_of = weights, run_of
-        (self.kind,) = {recipe.optimizer for recipe in recipes}
+        filling = len(weights) - len(run_of)
+        self.weights, self.n_owned = weights, len(run_of)
+        self.run_of = torch.cat([run_of, run_of.new_zeros(filling)])
+        self.filling = weights.new_zeros(filling)
+        self.kind = _kind(recipes)
         self.rates = _rates(recipes, n_steps).to(weights)  # (n_steps, S)
         self.sizes = self.rates
         self.decay = self._each([recipe.weight_decay for recipe in recipes])
@@ -77,7 +83,7 @@ class StackedOptimiser:
         self, gradients: Sequence[Tensor], rates: Tensor, sizes: Tensor, root: Tensor | None
     ) -> None:
         """The step itself, in nothing but tensors; see `step`."""
-        gradient = torch.cat([one.reshape(-1) for one in gradients])
+        gradient = torch.cat([*(one.reshape(-1) for one in gradients), self.filling])
         if self.limits is not None:
             gradient = gradient * self._shrinkage(gradients, self.limits)
         if self.decay is not None and self.kind == "adamw":
@@ -89,7 +95,9 @@ class StackedOptimiser:
 
     def _shrinkage(self, gradients: Sequence[Tensor], limits: Tensor) -> Tensor:
         """What the gradient of each weight is multiplied with, to bring its run to its norm."""
-        norms = torch.stack([one.flatten(1).norm(dim=1) for one in gradients]).norm(dim=0)  # (S,)
+        norms = torch.stack([one.reshape(len(one), -1).norm(dim=1) for one in gradients]).norm(
+            dim=0
+        )  # (S,)
         shrinkage: Tensor = (limits / (norms + _CLIP_EPSILON)).clamp(max=1.0)
         return shrinkage.index_select(0, self.run_of)
 
@@ -112,17 +120,27 @@ class StackedOptimiser:
 
     def state(self, run: int) -> dict[str, Tensor]:
         """The moments of one run."""
-        own = self.run_of == run
-        return {name: moment[own].cpu() for name, moment in self.moments.items()}
+        return {name: moment[self._own(run)].cpu() for name, moment in self.moments.items()}
 
     def load(self, run: int, state: Mapping[str, Tensor]) -> None:
         """Take up the moments of one run."""
-        own = self.run_of == run
         for name, moment in self.moments.items():
-            moment[own] = state[name].to(moment)
+            moment[self._own(run)] = state[name].to(moment)
+
+    def _own(self, run: int) -> Tensor:
+        return (self.run_of[: self.n_owned] == run).nonzero().squeeze(1)
 
 
 _MOMENTS = {"sgd": ("velocity",), "adam": ("mean", "square"), "adamw": ("mean", "square")}
+
+
+def _kind(recipes: Sequence[Recipe]) -> str:
+    kinds = sorted({recipe.optimizer for recipe in recipes})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"recipes: expected one kind of optimiser in a stack, got {', '.join(kinds)}"
+        )
+    return kinds[0]
 
 
 def _rates(recipes: Sequence[Recipe], n_steps: int) -> Tensor:

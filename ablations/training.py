@@ -211,10 +211,21 @@ def _train_epoch(program: Program, rows: Sequence[Member], number: int) -> list[
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.torch_seed(first.run.root_seed, first.run.seed, "dropout", number))
         for batch in torch.split(order, recipe.batch_size, dim=1):
-            index = batch.reshape(-1)  # (S * B,), the first run's images first
-            pixels = augment(data.images.index_select(0, index))
-            train_step(program, data.inputs(pixels), data.labels.index_select(0, index))
+            train_batch(program, data, batch, augment)
     return program.end_epoch()
+
+
+def train_batch(
+    program: Program, data: RunData, batch: Tensor, augment: Callable[[Tensor], Tensor]
+) -> None:
+    """One step on the images of a batch, from where they lie on the device; reads nothing back.
+
+    Shape:
+        batch (S, B): indices into the images of `data`, a row a run.
+    """
+    index = batch.reshape(-1)  # (S * B,), the first run's images first
+    pixels = augment(data.images.index_select(0, index))
+    train_step(program, data.inputs(pixels), data.labels.index_select(0, index))
 
 
 class _Augmentation:
