@@ -81,7 +81,7 @@ class Watch:
 
 def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     """Evaluate and probe a trained network, and write down what it came to."""
-    costs = _train_costs(trained) | watch.memory
+    costs = _train_costs(trained) | watch.memory | {"cost/stack_size": float(watch.stack_size)}
     if trained.diverged_epoch is not None:
         return _diverged(job, trained, watch, costs)
     clock = time.perf_counter()

@@ -14,7 +14,16 @@ import pandas as pd
 from reports.plan import AnalysisPlan
 from reports.table import as_number, validated_runs
 
-COSTS = ("train_seconds", "images_per_second", "evaluation_seconds", "peak_memory_bytes")
+COSTS = (
+    "train_seconds",
+    "epoch_seconds",
+    "images_per_second",
+    "evaluation_seconds",
+    "peak_memory_bytes",
+    "latency_1_seconds",
+    "latency_256_seconds",
+    "stack_size",
+)
 
 
 def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:

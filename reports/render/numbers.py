@@ -78,6 +78,16 @@ def seconds(number: float | None) -> str:
     return MISSING if number is None else f"{_significant(number)} s"
 
 
+def milliseconds(number: float | None) -> str:
+    """A duration in milliseconds, three significant digits.
+
+    Example:
+        >>> milliseconds(0.000213), milliseconds(0.0123)
+        ('0.213 ms', '12.3 ms')
+    """
+    return MISSING if number is None else f"{_significant(1000 * number)} ms"
+
+
 def mebibytes(number: float | None) -> str:
     """An amount of memory in MiB."""
     return MISSING if number is None else f"{_significant(number / MEBIBYTE)} MiB"

@@ -149,9 +149,12 @@ def _failures(arm: Document) -> str:
 
 COST_COLUMNS = (
     ("train_seconds", "training a run", numbers.seconds),
+    ("epoch_seconds", "an epoch", numbers.seconds),
     ("images_per_second", "images/s", numbers.count),
     ("evaluation_seconds", "evaluation", numbers.seconds),
     ("peak_memory_bytes", "peak memory", numbers.mebibytes),
+    ("latency_1_seconds", "latency, 1 image", numbers.milliseconds),
+    ("latency_256_seconds", "latency, 256 images", numbers.milliseconds),
 )
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reports.costs import COSTS
 from reports.figures.palette import VERDICTS
 from reports.render import tables
 from reports.render.tables import Table
@@ -24,7 +25,6 @@ ARM_COLUMNS = (
     "ci_low", "ci_high", "median", "min", "max", "iqm", "iqm_ci_low", "iqm_ci_high",
     "n_parameters", "n_macs", "n_connections",
 )  # fmt: skip
-COSTS = ("train_seconds", "images_per_second", "evaluation_seconds", "peak_memory_bytes")
 CONTRAST_COLUMNS = (
     "name", "arm", "control", "family", "comparison", "method", "verdict", "estimate", "ci_low",
     "ci_high", "ci_adjusted_low", "ci_adjusted_high", "ci_equivalence_low", "ci_equivalence_high",

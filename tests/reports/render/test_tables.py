@@ -63,7 +63,8 @@ def test_costs_carry_units_and_device(results, costs):
     row = texts(table.rows[0])
     assert row[1] == "61\N{NARROW NO-BREAK SPACE}706"
     assert row[4] == "21.1 s"
-    assert row[7].endswith(" MiB")
+    assert row[8].endswith(" MiB")
+    assert row[9].endswith(" ms")
 
 
 def test_an_arm_whose_costs_were_not_measured_shows_dashes(results, costs):
