@@ -261,6 +261,7 @@ def test_a_parameter_that_is_not_trained_stays(small, monkeypatch):
         assert not torch.equal(one.model.conv2.weight, before.conv2.weight)
 
 
+@pytest.mark.slow
 def test_the_step_can_be_compiled(small, double):
     """Without CUDA graphs, which need a card; the program is the same."""
     pytest.importorskip("torch._inductor")
