@@ -73,6 +73,7 @@ def main() -> None:
     rounds: dict[str, list[dict[str, float]]] = {OURS: [], BARE: []}
     with tempfile.TemporaryDirectory(prefix="throughput-") as home:
         bench = Bench(Path(home), grid, None)
+        bench.warm(())
         for number in range(arguments.rounds):
             for name in (OURS, BARE) if number % 2 else (BARE, OURS):
                 rounds[name].append(one_round(bench, name))

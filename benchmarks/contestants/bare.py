@@ -24,8 +24,8 @@ WEIGHTS = Path("weights")
 def train(run: Run) -> float:
     """Train one run and leave its weights; the seconds of its training."""
     torch.set_num_threads(1)
-    started = time.perf_counter()
     model, optimiser = begun(run)
+    started = time.perf_counter()
     for _ in range(ASKED.epochs):
         train_epoch(model, optimiser, IMAGES, LABELS)
     seconds = time.perf_counter() - started
