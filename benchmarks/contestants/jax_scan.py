@@ -1,31 +1,27 @@
-"""JAX: a whole epoch in one jitted scan, one compilation a variant, two processes of one thread.
+"""JAX: a whole epoch in one jitted scan, the seeds of a variant under one vmap, in one process.
 
-The convolutions are products of image rows with banded matrices, since the library's own
-convolution is slow to differentiate on a CPU: five rows of the input, side by side, times a matrix
-that holds the kernel once for every column of the output. The columns of a product come in two
-halves, even and odd, so that pooling is a maximum, or a mean, of halves.
+The compiled code spreads over both cores by itself; two processes of it are slower than one. The
+convolutions are products of image rows with banded matrices, since the library's own convolution is
+slow to differentiate on a CPU: five rows of the input, side by side, times a matrix that holds the
+kernel once for every column of the output. The columns of a product come in two halves, even and
+odd, so that pooling is a maximum, or a mean, of halves.
 """
 
 from __future__ import annotations
 
-import os
 from functools import partial
-from multiprocessing import get_context
-
-# Before jax is loaded: both cores are taken by the two processes.
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+from itertools import groupby
 
 import jax
 import jax.numpy as jnp
+import mlflow
 import numpy as np
-from filelock import FileLock
 from jax import Array
 from task import (
     BATCH,
     EVALUATION_BATCH,
     EXPERIMENT,
     LEARNING_RATE,
-    PROCESSES,
     TEST,
     VARIANTS,
     Asked,
@@ -38,6 +34,7 @@ KERNELS = ((6, 1), (16, 6))  # maps out, maps in
 DENSE = ((256, 120), (120, 84), (84, 10))
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 Weights = list[tuple[Array, Array]]
+Moments = tuple[Weights, Weights, Array]
 
 
 def begun(seed: int) -> Weights:
@@ -102,16 +99,21 @@ def logits_of(weights: Weights, images: Array, variant: str) -> Array:
 
 
 @partial(jax.jit, static_argnums=(6,), donate_argnums=(0, 1))
+@partial(jax.vmap, in_axes=(0, 0, None, None, 0, 0, None))
 def train_epoch(
     weights: Weights,
-    moments: tuple[Weights, Weights, Array],
+    moments: Moments,
     images: Array,
     labels: Array,
     order: Array,
     counts: Array,
     variant: str,
-) -> tuple[Weights, tuple[Weights, Weights, Array], Array]:
-    """One pass; `order` (steps, batch) holds indices, `counts` is 0.0 where a batch is padded."""
+) -> tuple[Weights, Moments, Array]:
+    """One pass of every seed; `order` holds indices, `counts` 0.0 where a batch is padded.
+
+    Shape:
+        order, counts (seeds, steps, batch); weights and moments have a first axis of seeds.
+    """
 
     def loss_of(weights: Weights, batch: Array, counted: Array) -> Array:
         log_p = jax.nn.log_softmax(logits_of(weights, images[batch], variant))
@@ -136,6 +138,7 @@ def train_epoch(
 
 
 @partial(jax.jit, static_argnums=(3,))
+@partial(jax.vmap, in_axes=(0, None, None, None))
 def n_right(weights: Weights, images: Array, labels: Array, variant: str) -> Array:
     """How many images the network gets right, some at a time."""
 
@@ -145,57 +148,49 @@ def n_right(weights: Weights, images: Array, labels: Array, variant: str) -> Arr
     return jax.lax.map(right, (images, labels)).sum()
 
 
-def drawn_order(rng: np.random.Generator, n_images: int) -> tuple[Array, Array]:
-    """A permutation in batches, the last one padded, and what of it counts."""
+def drawn_orders(rngs: list[np.random.Generator], n_images: int) -> tuple[Array, Array]:
+    """A permutation for each seed in batches, the last one padded, and what of it counts."""
     n_steps = -(-n_images // BATCH)
-    order, counts = np.zeros((2, n_steps * BATCH))
-    order[:n_images], counts[:n_images] = rng.permutation(n_images), 1
-    shape = (n_steps, BATCH)
-    return jnp.asarray(order.reshape(shape), jnp.int32), jnp.asarray(
-        counts.reshape(shape), jnp.float32
-    )
+    order = np.zeros((len(rngs), n_steps * BATCH), np.int32)
+    counts = np.zeros(order.shape, np.float32)
+    for row, rng in enumerate(rngs):
+        order[row, :n_images], counts[row, :n_images] = rng.permutation(n_images), 1
+    shape = (len(rngs), n_steps, BATCH)
+    return jnp.asarray(order.reshape(shape)), jnp.asarray(counts.reshape(shape))
 
 
-def perform(asked: Asked, runs: list[Run]) -> list[float]:
-    """In a process: train, evaluate and log some runs; their test accuracies."""
-    import mlflow  # noqa: PLC0415 (the process that starts the others needs none)
-
-    with FileLock("store.lock"):
-        mlflow.set_experiment(EXPERIMENT)
+def train(asked: Asked, runs: list[Run]) -> list[list[dict[str, float]]]:
+    """Train the seeds of one variant; the numbers of each of them by epoch."""
     images, labels = map(jnp.asarray, asked.arrays("train"))
     test = [jnp.asarray(part) for part in asked.arrays("test")]
     in_parts = [part.reshape(-1, EVALUATION_BATCH, *part.shape[1:]) for part in test]
-    reached = []
-    for run in runs:
-        rng, weights = np.random.default_rng([run.seed, 1]), begun(run.seed)
-        moments = (
-            jax.tree.map(jnp.zeros_like, weights),
-            jax.tree.map(jnp.zeros_like, weights),
-            jnp.zeros((), jnp.float32),
-        )
-        with mlflow.start_run(run_name=run.name):
-            mlflow.log_params(run.params)
-            for epoch in range(asked.epochs):
-                order, counts = drawn_order(rng, len(images))
-                weights, moments, loss = train_epoch(
-                    weights, moments, images, labels, order, counts, run.variant
-                )
-                accuracy = n_right(weights, *in_parts, run.variant).item() / len(test[1])
-                numbers = {"train/loss": loss.item(), TEST: accuracy}
-                mlflow.log_metrics(numbers, step=epoch + 1)
-        reached.append(accuracy)
-    return reached
+    variant, found = runs[0].variant, [[] for _ in runs]
+    weights = jax.tree.map(lambda *each: jnp.stack(each), *[begun(run.seed) for run in runs])
+    zeros = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
+    moments = (*zeros, jnp.zeros(len(runs)))
+    rngs = [np.random.default_rng([run.seed, 1]) for run in runs]
+    for _ in range(asked.epochs):
+        drawn = drawn_orders(rngs, len(images))
+        weights, moments, losses = train_epoch(weights, moments, images, labels, *drawn, variant)
+        shares = n_right(weights, *in_parts, variant) / len(test[1])
+        for numbers, loss, share in zip(found, losses, shares, strict=True):
+            numbers.append({"train/loss": loss.item(), TEST: share.item()})
+    return found
+
+
+def log(run: Run, numbers: list[dict[str, float]]) -> None:
+    """Log one run, and print how it ended."""
+    with mlflow.start_run(run_name=run.name):
+        mlflow.log_params(run.params)
+        for epoch, metrics in enumerate(numbers, start=1):
+            mlflow.log_metrics(metrics, step=epoch)
+    print(f"{run.name}: {TEST} {numbers[-1][TEST]:.4f}")
 
 
 if __name__ == "__main__":
     ASKED = asked()
-    n_each = -(
-        -len(ASKED.runs) // PROCESSES
-    )  # a variant's seeds go to one process: one compilation
-    shares = [ASKED.runs[start : start + n_each] for start in range(0, len(ASKED.runs), n_each)]
-    with get_context("spawn").Pool(PROCESSES) as pool:
-        for share, found in zip(
-            shares, pool.starmap(perform, [(ASKED, share) for share in shares]), strict=True
-        ):
-            for run, accuracy in zip(share, found, strict=True):
-                print(f"{run.name}: {TEST} {accuracy:.4f}")
+    mlflow.set_experiment(EXPERIMENT)
+    for _, group in groupby(ASKED.runs, key=lambda run: run.variant):
+        runs = list(group)
+        for run, numbers in zip(runs, train(ASKED, runs), strict=True):
+            log(run, numbers)
