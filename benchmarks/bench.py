@@ -99,7 +99,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="see that they work; keeps nothing")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     arguments = parser.parse_args()
-    failed, took, lines = [], {}, []
+    failed: list[str] = []
+    took: dict[str, float] = {}
+    lines: list[tuple[str, float, str]] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         folder = Path(home) if arguments.quick else RESULTS
         for name in arguments.only:

@@ -158,7 +158,7 @@ class Bench:
 
     def _study(self, folder: Path) -> Path:
         grid = self.grid
-        dataset = {"name": "fashion-mnist"}
+        dataset: dict[str, object] = {"name": "fashion-mnist"}
         if grid.n_images < ALL_IMAGES:
             dataset |= {"subset": grid.n_images}
         recipe = {"optimizer": "adam", "epochs": grid.epochs, "batch_size": 256}
@@ -206,7 +206,10 @@ def by_variant(accuracies: Mapping[str, float]) -> dict[str, float]:
 
 
 def doubts(found: Mapping[str, Mapping[str, float]], grid: Grid) -> list[str]:
-    """What says that a contestant did not do the same work; judged where an epoch is whole."""
+    """What says that a contestant did not do the same work; judged where an epoch is whole.
+
+    By the ReLU networks: after an epoch, those with sigmoids may be on their first plateau still.
+    """
     if grid.n_images * grid.epochs < ALL_IMAGES:
         return []
     texts = []

@@ -1,6 +1,6 @@
 """What the benchmarks share: a command timed from start to exit, ratios, where numbers come from.
 
-`grid`, `throughput`, `overhead` and `memory` use it. Knows nothing of what is timed, but for the
+All but `kills` use it. Knows nothing of what is timed, but for the
 study that stands for ours and the names under which MLflow keeps a run.
 """
 
@@ -148,7 +148,11 @@ def tracked_runs(store: Path) -> list[Tracked]:
             "SELECT run_uuid, key, value FROM latest_metrics"
         ):
             metrics.setdefault(run, {})[key] = value
-    return [Tracked(*row[1:], metrics[row[0]]) for row in rows if row[0] in metrics]
+    return [
+        Tracked(name, status, began, ended, metrics[run])
+        for run, name, status, began, ended in rows
+        if run in metrics
+    ]
 
 
 def spread(values: Sequence[float], digits: int = 3) -> dict[str, Any]:
