@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
@@ -72,11 +73,18 @@ def environment(extra: Path | None = None, **more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    """So that commands are ended and folders removed when this process is told to end."""
+    del frame
+    sys.exit(128 + number)
+
+
 @contextmanager
 def started(
     words: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A command at work in `folder`, its output in `log.txt`; ended with all it started."""
+    signal.signal(signal.SIGTERM, _leave)
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             words,

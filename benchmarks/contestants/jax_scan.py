@@ -35,6 +35,7 @@ DENSE = ((256, 120), (120, 84), (84, 10))
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 Weights = list[tuple[Array, Array]]
 Moments = tuple[Weights, Weights, Array]
+State = tuple[Weights, Weights, Weights, Array]
 
 
 def begun(seed: int) -> Weights:
@@ -120,7 +121,7 @@ def train_epoch(
         own = jnp.take_along_axis(log_p, labels[batch][:, None], axis=1)[:, 0]
         return -(own * counted).sum() / counted.sum()
 
-    def step(state: tuple, drawn: tuple[Array, Array]) -> tuple[tuple, Array]:
+    def step(state: State, drawn: tuple[Array, Array]) -> tuple[State, Array]:
         weights, first, second, number = state
         loss, gradient = jax.value_and_grad(loss_of)(weights, *drawn)
         number = number + 1
@@ -164,7 +165,8 @@ def train(asked: Asked, runs: list[Run]) -> list[list[dict[str, float]]]:
     images, labels = map(jnp.asarray, asked.arrays("train"))
     test = [jnp.asarray(part) for part in asked.arrays("test")]
     in_parts = [part.reshape(-1, EVALUATION_BATCH, *part.shape[1:]) for part in test]
-    variant, found = runs[0].variant, [[] for _ in runs]
+    variant = runs[0].variant
+    found: list[list[dict[str, float]]] = [[] for _ in runs]
     weights = jax.tree.map(lambda *each: jnp.stack(each), *[begun(run.seed) for run in runs])
     zeros = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
     moments = (*zeros, jnp.zeros(len(runs)))

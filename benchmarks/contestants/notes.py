@@ -5,6 +5,8 @@ As in most tutorials, down to the two loader workers; a metric is logged once an
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlflow
 import torch
 from task import BATCH, EXPERIMENT, LEARNING_RATE, TEST, Run, asked, lenet
@@ -14,7 +16,9 @@ from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
 
-def train_epoch(model: nn.Module, optimiser: torch.optim.Optimizer, loader: DataLoader) -> float:
+def train_epoch(
+    model: nn.Module, optimiser: torch.optim.Optimizer, loader: DataLoader[Any]
+) -> float:
     """One pass over the images; the mean loss."""
     model.train()
     total, criterion = 0.0, nn.CrossEntropyLoss()
@@ -28,14 +32,14 @@ def train_epoch(model: nn.Module, optimiser: torch.optim.Optimizer, loader: Data
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, loader: DataLoader) -> float:
+def accuracy(model: nn.Module, loader: DataLoader[Any]) -> float:
     """The share of images that the network gets right."""
     model.eval()
     n_right = sum((model(images).argmax(1) == labels).sum().item() for images, labels in loader)
     return n_right / len(loader.dataset)
 
 
-def perform(run: Run, train: DataLoader, test: DataLoader, epochs: int) -> float:
+def perform(run: Run, train: DataLoader[Any], test: DataLoader[Any], epochs: int) -> float:
     """Train and log one run; its test accuracy."""
     torch.manual_seed(run.seed)
     model = lenet(run.variant)

@@ -6,6 +6,8 @@ scored.
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlflow
 import numpy as np
 import torch
@@ -26,13 +28,19 @@ from task import (
     asked,
     lenet,
 )
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+)
 
 
-class Batches(DataLoader):
+class Batches(DataLoader[Any]):
     """A loader that cuts batches from tensors at once."""
 
-    def __init__(self, dataset: object, batch_size: int, *, shuffle: bool = False) -> None:
+    def __init__(self, dataset: TensorDataset, batch_size: int, *, shuffle: bool = False) -> None:
         sampler = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
         batches = BatchSampler(sampler, batch_size, drop_last=False)
         super().__init__(dataset, sampler=batches, batch_size=None)
