@@ -39,9 +39,8 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
 
-bench: $(VENV)/installed-dev  ## throughput against a bare loop in the same run; the time of a large plan
-	$(BIN)/python benchmarks/throughput.py
-	$(BIN)/python benchmarks/planning.py --out benchmarks/results/planning.json
+bench: $(VENV)/installed-dev  ## every benchmark but the kills, and what they found beside what is wanted (half an hour)
+	$(BIN)/python benchmarks/bench.py
 
 kills: $(VENV)/installed-dev  ## drivers and workers killed a hundred times; every promise held to (half an hour)
 	$(BIN)/python benchmarks/kills.py --kills 100

@@ -12,19 +12,15 @@ remembered by it.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from harness import keep, provenance
 
 from ablations.arms import DataFacts
 from ablations.devices import environment
@@ -114,31 +110,13 @@ def measured(shape: str, n_rounds: int) -> dict[str, Any]:
     return {"shape": shape, "n_runs": len(stored), **told}
 
 
-def provenance() -> Mapping[str, Any]:
-    """The commit, the processor, and the versions that matter."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--untracked-files=no"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {
-        "commit": commit.stdout.strip() + ("-changed" if changed.stdout else ""),
-        "device": environment(torch.device("cpu")).device_model,
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "pydantic")},
-    }
-
-
 def main() -> None:
     """Measure every shape, print it and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="where to write the numbers as JSON")
     arguments = parser.parse_args()
+    source = provenance()
     found = [measured(shape, arguments.rounds) for shape in FACTORS]
     for row in found:
         print(
@@ -146,10 +124,8 @@ def main() -> None:
             f"states {row['states_median_seconds']:.3f}; by the clock "
             f"{row['clock_median_seconds']:.2f}); goal {GOAL_SECONDS:.0f} s"
         )
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        content = {"goal_seconds": GOAL_SECONDS, "rounds": arguments.rounds, "shapes": found}
-        arguments.out.write_text(json.dumps({**content, **provenance()}, indent=1) + "\n")
+    content = {"goal_seconds": GOAL_SECONDS, "rounds": arguments.rounds, "shapes": found}
+    keep(arguments.out, "planning", {**content, "provenance": source})
     if any(row["median_seconds"] > GOAL_SECONDS for row in found):
         sys.exit("slower than the goal")
 

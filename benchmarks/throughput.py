@@ -1,117 +1,90 @@
-"""Images a second of a whole study, against two bare eager loops beside it in the same minutes.
+"""Images a second of a longer study, against two bare eager loops beside it in the same minutes.
 
-Rounds of the two alternate, since the machine's speed drifts; the ratio of each round is what
+Both are processes timed from start to exit, in alternation, and the ratio within a round is what
 counts. The study pays for everything it does: start, evaluation, records and MLflow. The bare loops
-pay for nothing but their steps.
+pay for start and steps, and nothing else. `whole` counts every second; `steady` counts only the
+seconds of training that the workers themselves report, twice the images of one process a second.
 
-    python benchmarks/throughput.py --rounds 3 --seeds 2
+    python benchmarks/throughput.py --epochs 5 --rounds 3 --out benchmarks/results/throughput.json
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import re
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
-import torch.multiprocessing as mp
-from torch import Tensor, nn
-from torch.nn import functional
+from grid import ALL_IMAGES, CONTESTANTS, OURS, Bench, Grid
+from harness import Ended, keep, provenance, shown, spread, tracked_runs
 
-from ablations import data
-from ablations.preparation import RunOptions
-from ablations.runner import run_study
-from ablations.spec import StudySpec
-from ablations.study_file import parse_study
-
-BATCH = 256
+BARE, PROCESSES = "bare", 2
+_TRAINED = re.compile(r"([\d.]+) s of training")
 
 
-def study(n_seeds: int) -> StudySpec:
-    """The notes' network and its ReLU form, one epoch each."""
-    return parse_study(
-        {
-            "study": "throughput",
-            "dataset": "fashion-mnist",
-            "control": "lenet",
-            "factors": {"activation": ["sigmoid", "relu"]},
-            "seeds": n_seeds,
-            "recipe": {"epochs": 1, "batch_size": BATCH},
-            "endpoint": {"margin": 0.005},
+def trained_seconds(ended: Ended, folder: Path) -> list[float]:
+    """The seconds of training of each run, as its worker reports them."""
+    store = folder / "mlflow.db"
+    if store.exists():
+        return [run.metrics["cost/train_seconds"] for run in tracked_runs(store)]
+    return [float(seconds) for seconds in _TRAINED.findall(ended.log)]
+
+
+def one_round(bench: Bench, name: str) -> dict[str, float]:
+    """The numbers of one contestant, started once."""
+    contestant = next(one for one in CONTESTANTS if one.name == name)
+    ended, folder = bench.start(contestant)
+    bench.accuracies(folder)  # refuses a study that lacks runs
+    training, n_images = sum(trained_seconds(ended, folder)), bench.grid.n_trained
+    return {
+        "seconds": ended.seconds,
+        "whole": n_images / ended.seconds,
+        "steady": PROCESSES * n_images / training,
+        "not_training": 1 - training / (PROCESSES * ended.seconds),
+    }
+
+
+def summary(rounds: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
+    """Spreads of both, and of the ratios of the study to the bare loops."""
+    pairs = list(zip(rounds[OURS], rounds[BARE], strict=True))
+    return {
+        name: {key: spread([one[key] for one in found], 4) for key in found[0]}
+        for name, found in rounds.items()
+    } | {
+        "ratio": {
+            key: spread([ours[key] / bare[key] for ours, bare in pairs])
+            for key in ("whole", "steady")
         }
-    )
-
-
-def bare_epoch(activation: str, images: Tensor, labels: Tensor) -> None:
-    """One epoch as a person would write it, the data already in memory as floats."""
-    torch.set_num_threads(1)
-    act = nn.Sigmoid if activation == "sigmoid" else nn.ReLU
-    model = nn.Sequential(
-        nn.Conv2d(1, 6, 5), act(), nn.MaxPool2d(2, 2),
-        nn.Conv2d(6, 16, 5), act(), nn.MaxPool2d(2, 2),
-        nn.Flatten(), nn.Linear(256, 120), act(), nn.Linear(120, 84), act(), nn.Linear(84, 10),
-    )  # fmt: skip
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    for batch in torch.randperm(len(images)).split(BATCH):
-        optimiser.zero_grad(set_to_none=True)
-        functional.cross_entropy(model(images[batch]), labels[batch]).backward()
-        optimiser.step()
-
-
-def bare_round(images: Tensor, labels: Tensor, n_epochs: int) -> float:
-    """Images a second of `n_epochs` bare epochs in each of two processes, their start left out."""
-    context = mp.get_context("fork")
-    started = time.perf_counter()
-    workers = [
-        context.Process(target=_bare_worker, args=(kind, images, labels, n_epochs))
-        for kind in ("sigmoid", "relu")
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return 2 * n_epochs * len(images) / (time.perf_counter() - started)
-
-
-def _bare_worker(kind: str, images: Tensor, labels: Tensor, n_epochs: int) -> None:
-    for _ in range(n_epochs):
-        bare_epoch(kind, images, labels)
-
-
-def study_round(n_seeds: int, n_images: int) -> float:
-    """Images a second of the study, everything included."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        options = RunOptions(
-            tracking_uri=f"sqlite:///{folder}/mlflow.db",
-            work_dir=Path(folder) / "work",
-            device="cpu",
-            workers=2,
-        )
-        records = run_study(study(n_seeds), options)
-        return len(records) * n_images / (time.perf_counter() - started)
+    }
 
 
 def main() -> None:
-    """Measure in turn and print each round's ratio."""
+    """Measure in turn, print the table and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=2, help="runs of the study: twice as many")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--images", type=int, default=ALL_IMAGES)
+    parser.add_argument("--seeds", type=int, default=1, help="runs: four times as many")
+    parser.add_argument("--out", type=Path, help="where to write the numbers as JSON")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    raw = data.load("fashion-mnist")
-    images, labels = raw.train_images.float() / 255, raw.train_labels
-    ratios = []
-    for number in range(1, arguments.rounds + 1):
-        bare = bare_round(images, labels, arguments.seeds)
-        whole = study_round(arguments.seeds, len(images))
-        ratios.append(whole / bare)
-        print(
-            f"round {number}: bare {bare:,.0f} images/s, study {whole:,.0f}, ratio {ratios[-1]:.2f}"
-        )
-    print(f"median ratio {statistics.median(ratios):.2f}")
+    source, grid = provenance(), Grid(arguments.images, arguments.epochs, arguments.seeds)
+    rounds: dict[str, list[dict[str, float]]] = {OURS: [], BARE: []}
+    with tempfile.TemporaryDirectory(prefix="throughput-") as home:
+        bench = Bench(Path(home), grid, None)
+        bench.warm(())
+        for number in range(arguments.rounds):
+            for name in (OURS, BARE) if number % 2 else (BARE, OURS):
+                rounds[name].append(one_round(bench, name))
+            whole = [rounds[name][-1]["whole"] for name in (BARE, OURS)]
+            print("round {}: bare {:,.0f} images/s, study {:,.0f}".format(number + 1, *whole))
+    found = summary(rounds)
+    for key in ("whole", "steady"):
+        bare, ours = (shown(found[name][key], 0) for name in (BARE, OURS))
+        print(f"{key:<7} bare {bare}, study {ours}, ratio {shown(found['ratio'][key])}")
+    print(f"share of the study that is not training: {shown(found[OURS]['not_training'])}")
+    keep(arguments.out, "throughput", {"grid": vars(grid), **found, "provenance": source})
 
 
 if __name__ == "__main__":

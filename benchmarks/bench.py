@@ -1,0 +1,128 @@
+"""Every benchmark, one after the other, and one table of what they found beside what is wanted.
+
+Each is a process of its own that writes its numbers to `benchmarks/results/`; how long each takes
+is told. Less than half an hour on two cores.
+
+    python benchmarks/bench.py [--quick] [--only grid memory]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import ROOT, environment
+
+RESULTS = ROOT / "benchmarks" / "results"
+Found = Mapping[str, Any]
+PARTS = {
+    "grid": ("--rounds", "3"),
+    "throughput": ("--rounds", "2"),
+    "overhead": ("--rounds", "3"),
+    "memory": ("--runs", "2000"),
+    "planning": ("--rounds", "3"),
+}
+QUICK = {
+    "grid": ("--rounds", "1", "--images", "2000", "--seeds", "1"),
+    "throughput": ("--rounds", "1", "--images", "2000", "--epochs", "2"),
+    "overhead": ("--rounds", "1", "--runs", "20"),
+    "memory": ("--runs", "100"),
+    "planning": ("--rounds", "1"),
+}
+FLOOR = "bare"
+
+
+def of_grid(found: Found) -> Iterator[tuple[str, float, str]]:
+    """Ours against the best of the others, who evaluate and track as it does."""
+    ratios = {
+        name: one["ratio_to_ours"]["median"]
+        for name, one in found["contestants"].items()
+        if "ratio_to_ours" in one and name not in ("ablations", FLOOR)
+    }
+    if ratios:
+        best = min(ratios, key=lambda name: ratios[name])
+        yield f"grid, seconds of {best} over ours", ratios[best], "at least 2"
+
+
+def of_throughput(found: Found) -> Iterator[tuple[str, float, str]]:
+    """The study against bare loops."""
+    yield "longer study over bare loops, whole", found["ratio"]["whole"]["median"], "at least 1"
+    yield "longer study over bare loops, steady", found["ratio"]["steady"]["median"], "at least 1"
+    share = found["ablations"]["not_training"]["median"]
+    yield "share of it that is not training", share, "under 0.1 in ten minutes"
+
+
+def of_overhead(found: Found) -> Iterator[tuple[str, float, str]]:
+    """Start-up."""
+    wanted = {"help": "under 0.5", "plan_with_store": "under 6", "first_step": "under 8"}
+    for name, goal in wanted.items():
+        yield f"{name}, seconds", found["seconds"][name]["median"], goal
+    yield "keeping a run, ms", found["tracking"]["median_ms"], ""
+
+
+def of_memory(found: Found) -> Iterator[tuple[str, float, str]]:
+    """Megabytes."""
+    training = found["while_training"]
+    copies = training["shared_mb_in_all"] / training["dataset_mb"]
+    yield "copies of the data set in memory", copies, "1"
+    yield "worker, PSS in MB", max(one["pss_mb"] for one in training["workers"]), "under 700"
+    yield "driver, PSS in MB", training["driver"]["pss_mb"], ""
+    grown = found["driver_growth"]["mb_a_thousand_runs"]
+    yield "driver's growth, MB a thousand runs", grown, "0"
+
+
+def of_planning(found: Found) -> Iterator[tuple[str, float, str]]:
+    """A large plan."""
+    for row in found["shapes"]:
+        yield f"plan of {row['shape']}, seconds", row["median_seconds"], "under 2"
+
+
+LINES: Mapping[str, Callable[[Found], Iterator[tuple[str, float, str]]]] = {
+    "grid": of_grid,
+    "throughput": of_throughput,
+    "overhead": of_overhead,
+    "memory": of_memory,
+    "planning": of_planning,
+}
+
+
+def main() -> int:
+    """Run them, print the table; 1 if one of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="see that they work; keeps nothing")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    arguments = parser.parse_args()
+    failed: list[str] = []
+    took: dict[str, float] = {}
+    lines: list[tuple[str, float, str]] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        folder = Path(home) if arguments.quick else RESULTS
+        for name in arguments.only:
+            print(f"== {name}", flush=True)
+            out, began = folder / f"{name}.json", time.perf_counter()
+            options = (QUICK if arguments.quick else PARTS)[name]
+            words = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *options]
+            code = subprocess.run([*words, "--out", str(out)], env=environment(), check=False)
+            took[name] = time.perf_counter() - began
+            if code.returncode:
+                failed.append(name)
+            else:
+                lines += LINES[name](json.loads(out.read_text(encoding="utf-8")))
+    print(f"\n{'':<42}{'found':>10}  wanted")
+    for text, value, wanted in lines:
+        print(f"{text:<42}{value:>10,.2f}  {wanted}")
+    print("took", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
+    if failed:
+        print("failed:", ", ".join(failed))
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
