@@ -28,6 +28,8 @@ PARTS = {
     "overhead": ("--rounds", "3"),
     "memory": ("--runs", "2000"),
     "planning": ("--rounds", "3"),
+    "step": ("--rounds", "3"),
+    "launches": (),
 }
 QUICK = {
     "grid": ("--rounds", "1", "--images", "2000", "--seeds", "1"),
@@ -35,6 +37,8 @@ QUICK = {
     "overhead": ("--rounds", "1", "--runs", "20"),
     "memory": ("--runs", "100"),
     "planning": ("--rounds", "1"),
+    "step": ("--rounds", "1"),
+    "launches": (),
 }
 FLOOR = "bare"
 
@@ -84,12 +88,28 @@ def of_planning(found: Found) -> Iterator[tuple[str, float, str]]:
         yield f"plan of {row['shape']}, seconds", row["median_seconds"], "under 2"
 
 
+def of_step(found: Found) -> Iterator[tuple[str, float, str]]:
+    """The step as the project takes it, over PyTorch's."""
+    for network in found["networks"]:
+        (ours,) = (row for row in network["ideas"] if row["idea"] == "both")
+        levels = ", ".join(network["levels"].values()) or "sigmoid, max"
+        yield f"step over PyTorch's, {levels}", ours["ratio"], ""
+
+
+def of_launches(found: Found) -> Iterator[tuple[str, float, str]]:
+    """Of a stack of 32."""
+    (row,) = (one for one in found["stacks"] if one["stack"] == 32)  # noqa: PLR2004
+    yield "launches a run-step, stack of 32", row["a_run"], "at most 4"
+
+
 LINES: Mapping[str, Callable[[Found], Iterator[tuple[str, float, str]]]] = {
     "grid": of_grid,
     "throughput": of_throughput,
     "overhead": of_overhead,
     "memory": of_memory,
     "planning": of_planning,
+    "step": of_step,
+    "launches": of_launches,
 }
 
 

@@ -10,13 +10,13 @@ much: it is for comparing stacks, not for milliseconds.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from harness import keep, provenance
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -140,9 +140,8 @@ def main() -> None:
         launches = count(arguments.variant, size)
         rows.append({"stack": size, "launches": launches.n, "a_run": launches.n / size})
         print(f"stack of {size:2}: {launches.n:4} launches, {launches.n / size:6.2f} a run-step")
-    if arguments.out:
-        content = {"variant": arguments.variant, "torch": torch.__version__, "stacks": rows}
-        arguments.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"variant": arguments.variant, "stacks": rows, "provenance": provenance()}
+    keep(arguments.out, "launches", content)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from harness import keep, provenance
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -170,7 +171,7 @@ def main() -> None:
     if arguments.idea:
         print(json.dumps(measure(arguments.idea, arguments.levels)))
         return
-    networks = []
+    source, networks = provenance(), []
     for levels in ({}, {"activation": "relu"}, {"pooling": "avg"}):
         rows = list(compared(levels, arguments.rounds))
         networks.append({"levels": levels, "ideas": rows})
@@ -182,9 +183,8 @@ def main() -> None:
                 f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})"
                 f"{'' if row['same_bits'] else '  other bits'}"
             )
-    if arguments.out:
-        content = {"rounds": arguments.rounds, "batch": BATCH, "networks": networks}
-        arguments.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"rounds": arguments.rounds, "networks": networks, "provenance": source}
+    keep(arguments.out, "step", content)
 
 
 if __name__ == "__main__":
