@@ -38,7 +38,7 @@ class Stacked:
         runs: S runs that `grouping` lets share a stack.
         device: Where to train.
         n_images: Training images of each.
-        compiled: Whether the step goes through `torch.compile`, on a GPU as a CUDA graph.
+        compiled: Whether gradients go through `torch.compile`, on a GPU as a CUDA graph.
     """
 
     def __init__(
@@ -59,9 +59,8 @@ class Stacked:
         self.optimiser = StackedOptimiser(self.weights, run_of, recipes, n_steps)
         self.loss = training_loss(self.recipe)
         self.n_taken = 0
-        self._update = (
-            torch.compile(self._eager, mode="reduce-overhead") if compiled else self._eager
-        )
+        together = vmap(grad_and_value(self._batch_loss, has_aux=True))
+        self._together = torch.compile(together, mode="reduce-overhead") if compiled else together
 
     def begin_epoch(self) -> None:
         """See `Program`."""
@@ -71,34 +70,23 @@ class Stacked:
     def step(self, inputs: Tensor, labels: Tensor) -> None:
         """See `Program`."""
         images = inputs.reshape(self.size, -1, *inputs.shape[1:])
-        own_labels = labels.reshape(self.size, -1)
-        optimiser, number = self.optimiser, self.n_taken
-        roots = None if optimiser.roots is None else optimiser.roots[number]
-        losses, n_right = self._update(
-            images, own_labels, optimiser.rates[number], optimiser.sizes[number], roots
-        )
+        with autocast(self.recipe, self.device):
+            gradients, losses, n_right = self._gradients(images, labels.reshape(self.size, -1))
+        self.optimiser.step(self.n_taken, gradients)
         self.n_taken += 1
         self._loss_sums += losses * images.shape[1]
         self._n_right += n_right
 
-    def _eager(
-        self, images: Tensor, labels: Tensor, rates: Tensor, sizes: Tensor, root: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """One step in nothing but tensors: mean loss and right answers of every run's batch."""
-        with autocast(self.recipe, self.device):
-            gradients, losses, n_right = self._gradients(images, labels)
-        self.optimiser.update(gradients, rates, sizes, root)
-        return losses, n_right
-
     def _gradients(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """By parameter; and of every run's batch the mean loss, and how many were right."""
-        together = vmap(grad_and_value(self._batch_loss, has_aux=True))
         if self.device.type != "cpu" or labels.numel() % CPU_LANES == 0:
-            gradients, (losses, n_right) = together(self.parameters, self.held, images, labels)
+            gradients, (losses, n_right) = self._together(
+                self.parameters, self.held, images, labels
+            )
             return list(gradients.values()), losses, n_right
         rows = [slice(row, row + 1) for row in range(self.size)]
         parts = [
-            together(_of(self.parameters, row), _of(self.held, row), images[row], labels[row])
+            self._together(_of(self.parameters, row), _of(self.held, row), images[row], labels[row])
             for row in rows
         ]
         named = [gradients for gradients, _ in parts]

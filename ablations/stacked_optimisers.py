@@ -69,20 +69,15 @@ class StackedOptimiser:
             return None
         return torch.tensor([clip or float("inf") for clip in clips]).to(self.weights)
 
+    @torch.no_grad()
     def step(self, number: int, gradients: Sequence[Tensor]) -> None:
         """Take step `number`, from 0.
 
         Shape:
             gradients: One tensor a parameter, (S, ...), in the order of the weights.
         """
-        roots = None if self.roots is None else self.roots[number]
-        self.update(gradients, self.rates[number], self.sizes[number], roots)
-
-    @torch.no_grad()
-    def update(
-        self, gradients: Sequence[Tensor], rates: Tensor, sizes: Tensor, root: Tensor | None
-    ) -> None:
-        """The step itself, in nothing but tensors; see `step`."""
+        rates, sizes = self.rates[number], self.sizes[number]
+        root = None if self.roots is None else self.roots[number]
         gradient = torch.cat([*(one.reshape(-1) for one in gradients), self.filling])
         if self.limits is not None:
             gradient = gradient * self._shrinkage(gradients, self.limits)
