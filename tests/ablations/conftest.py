@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +101,24 @@ def train(placed: Callable[[RunSpec], RunData]) -> Callable[..., Trained]:
         return training.train(run, own or placed(run), CPU, lambda _: None)
 
     return trained
+
+
+class Poisoned(torch.Tensor):
+    """A tensor that nothing may look at."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        raise AssertionError(f"{func} read the test images")
+
+
+@pytest.fixture(scope="session")
+def poison() -> Callable[[RunData], RunData]:
+    """The data of a run, whose test images nothing may look at."""
+    return lambda data: replace(
+        data,
+        test_images=data.test_images.as_subclass(Poisoned),
+        test_labels=data.test_labels.as_subclass(Poisoned),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -138,24 +136,8 @@ def test_order_is_drawn_anew_every_epoch(run, train, monkeypatch):
     assert not torch.equal(batches[0], batches[1])
 
 
-class Poisoned(torch.Tensor):
-    """A tensor that nothing may look at."""
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        raise AssertionError(f"{func} read the test images")
-
-
-def poison(data):
-    return replace(
-        data,
-        test_images=data.test_images.as_subclass(Poisoned),
-        test_labels=data.test_labels.as_subclass(Poisoned),
-    )
-
-
 @pytest.mark.parametrize("curves", [None, "train", "validation"])
-def test_training_does_not_read_the_test_images(run, placed, train, curves):
+def test_training_does_not_read_the_test_images(run, placed, train, poison, curves):
     dataset = {"name": "digits", "subset": 100, "validation": 20}
     one = run(dataset=dataset, curves=curves, recipe={"epochs": 2})
     trained = train(one, poison(placed(one)))
@@ -167,7 +149,9 @@ def test_training_does_not_read_the_test_images(run, placed, train, curves):
     ]
 
 
-def test_training_reads_the_test_images_every_epoch_if_their_curve_is_asked_for(run, placed, train):
+def test_training_reads_the_test_images_every_epoch_if_their_curve_is_asked_for(
+    run, placed, train, poison
+):
     one = run(curves="test", recipe={"epochs": 2, "batch_size": 32})
     with pytest.raises(AssertionError, match="read the test images"):
         train(one, poison(placed(one)))
