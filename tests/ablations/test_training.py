@@ -191,6 +191,15 @@ def test_epochs_before_divergence_are_kept(run, train):
     assert len(trained.epochs) == 1
 
 
+def test_a_run_that_diverged_leaves_no_checkpoint_of_it(run, placed, tmp_path):
+    one = run(control=RELU, recipe={"learning_rate": 1e30, "epochs": 4, "batch_size": 100})
+    checkpoint = Checkpoints(tmp_path, seconds=0).of("key", "here")
+    trained = training.train(one, placed(one), CPU, lambda _: None, checkpoint)
+    assert trained.diverged_epoch == 2
+    state = checkpoint.read()  # of the epoch before
+    assert (state["step"], state["diverged_epoch"]) == (1, None)
+
+
 def test_validation_loss_that_is_not_finite_is_divergence(run, train):
     dataset = {"name": "digits", "subset": 120, "validation": 20}
     recipe = {"learning_rate": 1e30, "epochs": 4, "batch_size": 100}
