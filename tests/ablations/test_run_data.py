@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
 
 from ablations import seeds
 from ablations.data import split
+from ablations.run_data import place
 
 
 def test_split_is_the_seeds_and_disjoint(run, placed, digits):
@@ -38,3 +41,17 @@ def test_place_gives_shapes_for_channels(run, placed):
     inputs = data.inputs(data.images)
     assert inputs.mean().item() == pytest.approx(0, abs=1e-4)
     assert np.isclose(inputs.std(correction=0).item(), 1, atol=1e-4)
+
+
+def test_data_of_two_seeds_are_the_same_images_split_in_two_ways(run, placed):
+    dataset = {"name": "digits", "validation": 100}
+    one, other = placed(run(0, dataset=dataset)), placed(run(1, dataset=dataset))
+    assert one.images.data_ptr() == other.images.data_ptr()
+    assert len(one.train) == len(other.train) == 1338
+    assert not torch.equal(one.validation, other.validation)
+
+
+def test_every_tensor_of_a_run_is_on_its_device(run, digits):
+    dataset = {"name": "digits", "validation": 100}
+    data = place(digits, run(dataset=dataset), torch.device("meta"))
+    assert {getattr(data, field.name).device.type for field in fields(data)} == {"meta"}
