@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from ablations import probes
+from ablations import devices, outcomes, probes
 from ablations.evaluation import evaluate_test
-from ablations.outcomes import Job, environment_of
+from ablations.outcomes import Job, Outcome, Watch, environment_of
 from ablations.programs import initial_model
 from ablations.record import RunRecord, RunState, digest, now_ms
+from ablations.training import Epoch, Trained
 
 CPU = torch.device("cpu")
-
-
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
@@ -37,6 +36,7 @@ def test_finished_run_has_its_state_numbers_and_files(finished):
     assert {"cost/train_seconds", "cost/images_per_second", "cost/evaluation_seconds"} <= set(
         record.metrics
     )
+    assert {"cost/latency_1_seconds", "cost/latency_256_seconds"} <= set(record.metrics)
     assert set(finished.files) == {"examples.npz", "weights.pt"}
     assert finished.measurements == record.measurements
 
@@ -63,6 +63,13 @@ def test_last_value_of_a_curve_is_the_final_metric(finished):
     assert set(record.curves) == {"train/loss", "train/accuracy"}
     assert all(len(values) == 2 for values in record.curves.values())
     assert all(values[-1] == record.metrics[name] for name, values in record.curves.items())
+
+
+def test_every_epochs_time_is_kept_and_sums_to_that_of_training(finished):
+    record = finished.record
+    assert len(record.epoch_seconds) == 2
+    assert all(seconds > 0 for seconds in record.epoch_seconds)
+    assert sum(record.epoch_seconds) == record.metrics["cost/train_seconds"]
 
 
 def test_images_per_second_counts_training_images_over_training_time(finished):
@@ -157,3 +164,64 @@ def test_diverged_run_with_a_validation_split_can_be_stored(run, perform):
 def test_job_and_outcome_travel_between_processes(finished):
     again = pickle.loads(pickle.dumps(finished))  # noqa: S301 (our own bytes)
     assert again == finished
+
+
+def test_a_watch_keeps_when_and_how_a_program_trained(run, train, placed):
+    one = run()
+    before = now_ms()
+    watch = Watch(CPU, stack_size=4, alone_because="")
+    watch.training_ended()
+    record = outcomes.trained(Job(one), train(one), placed(one), watch).record
+    assert before <= watch.started_ms == record.started_ms <= record.finished_ms
+    assert (record.stack_size, record.alone_because) == (4, "")
+    assert watch.memory.items() <= record.metrics.items()
+
+
+def test_a_watch_tells_the_peak_of_training_and_of_nothing_after_it():
+    watch = Watch(CPU, stack_size=1, alone_because="it draws at random")
+    assert watch.memory == {}
+    block = np.ones(2**26, dtype=np.uint8)  # 64 MiB, every page written
+    del block
+    watch.training_ended()
+    if not watch.memory:
+        pytest.skip("this system does not tell the resident peak")
+    peak = watch.memory["cost/peak_memory_bytes"]
+    block = np.ones(2**28, dtype=np.uint8)
+    assert len(block) == 2**28
+    assert watch.memory == {"cost/peak_memory_bytes": peak}
+    assert devices.PeakMemory(CPU).metrics()["cost/peak_memory_bytes"] > peak
+
+
+def test_why_a_run_was_trained_alone_is_in_its_record(run, train, placed):
+    one = run()
+    watch = Watch(CPU, stack_size=1, alone_because="it draws at random")
+    record = outcomes.trained(Job(one), train(one), placed(one), watch).record
+    assert (record.stack_size, record.alone_because) == (1, "it draws at random")
+
+
+def test_stored_weights_of_a_stack_are_those_of_one_run(run, perform, placed):
+    # In a stack all weights are views of one tensor, which torch would save as a whole.
+    one = run()
+    alone = perform(Job(one)).files["weights.pt"]
+    model = initial_model(one, CPU)
+    model.load_state_dict(torch.load(io.BytesIO(alone), weights_only=True))
+    for parameter in model.parameters():
+        wide = torch.stack([parameter.detach()] * 9)
+        parameter.data = wide[4]
+    trained = Trained(model, [Epoch(1, {"train/loss": 1.0}, 100, 0.1)])
+    watch = Watch(CPU, stack_size=9, alone_because="")
+    files = outcomes.trained(Job(one), trained, placed(one), watch).files
+    assert len(files["weights.pt"]) == len(alone)
+
+
+def test_a_job_that_failed_is_told_with_its_last_words(run):
+    one, here = run(), environment_of(run(), CPU)
+    log = "terminate called"
+    outcome = outcomes.failed(Job(one), RunState.KILLED, here, 5, message="worker 0 ended", log=log)
+    record = outcome.record
+    assert (record.message, record.traceback, record.started_ms) == ("worker 0 ended", log, 5)
+    assert record.environment == here
+    probing = Job(one, ("shift",), b"weights")
+    assert outcomes.failed(probing, RunState.KILLED, here, 5, message="gone") == Outcome(
+        probing, None, message="gone"
+    )

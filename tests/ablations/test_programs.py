@@ -10,12 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from ablations import seeds
-from ablations.programs import initial_model
+from ablations.programs import Alone, count_steps, initial_model
 from lenet_variants import create
 
 CPU = torch.device("cpu")
-
-
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
@@ -131,3 +129,53 @@ def test_initial_weights_follow_the_seed_and_not_the_callers_state(initial):
     torch.manual_seed(2)
     assert torch.equal(first, weights(initial()))
     assert not torch.equal(first, weights(initial(seed=1)))
+
+
+@pytest.fixture
+def batch(run, placed):
+    """Twenty images and labels as a step gets them."""
+    data = placed(run())
+    return data.inputs(data.images[:20]), data.labels[:20]
+
+
+def test_sums_are_of_one_epoch_and_count_every_image(run, batch):
+    one = run(control=RELU, recipe={"optimizer": "sgd", "learning_rate": 1e-30})
+    program = Alone(one, CPU, n_images=100)
+    inputs, labels = batch
+    logits = program.models[0](inputs)
+    loss = functional.cross_entropy(logits, labels, reduction="sum").item()
+    n_right = int((logits.argmax(1) == labels).sum())
+    for _ in range(2):
+        program.begin_epoch()
+        program.step(inputs[:15], labels[:15])
+        program.step(inputs[15:], labels[15:])
+        (sums,) = program.end_epoch()
+        assert (sums.loss, sums.n_right) == (pytest.approx(loss, rel=1e-6), n_right)
+
+
+def test_an_epoch_begins_in_training_mode(run):
+    program = Alone(run(), CPU, n_images=100)
+    program.models[0].eval()
+    program.begin_epoch()
+    assert program.models[0].training
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_program_goes_on_from_its_state_with_the_same_bits(run, batch, name):
+    recipe = {"optimizer": name, "schedule": "cosine", "epochs": 4, **OPTIMISERS[name][0]}
+    one = run(control=RELU, recipe=recipe)
+    whole, stopped, resumed = (Alone(one, CPU, n_images=20) for _ in range(3))
+    for program, n_steps in ((whole, 3), (stopped, 2)):
+        program.begin_epoch()
+        for _ in range(n_steps):
+            program.step(*batch)
+    resumed.load([stopped.state(0)])
+    resumed.begin_epoch()
+    resumed.step(*batch)
+    assert torch.equal(weights(resumed.models[0]), weights(whole.models[0]))
+    assert not torch.equal(weights(resumed.models[0]), weights(stopped.models[0]))
+
+
+@pytest.mark.parametrize(("n_images", "n_steps"), [(100, 12), (96, 9), (97, 12), (1, 3)])
+def test_steps_of_a_training_count_the_last_short_batch(run, n_images, n_steps):
+    assert count_steps(run(recipe={"epochs": 3, "batch_size": 32}), n_images) == n_steps

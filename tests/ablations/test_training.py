@@ -8,10 +8,9 @@ import torch
 from ablations import training
 from ablations.checkpoints import Checkpoints
 from ablations.evaluation import evaluate_test
+from ablations.training import Member
 
 CPU = torch.device("cpu")
-
-
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
@@ -210,3 +209,89 @@ def test_validation_loss_that_is_not_finite_is_divergence(run, train):
 
 def test_finished_run_has_not_diverged(run, train):
     assert train(run()).diverged_epoch is None
+
+
+@pytest.fixture
+def together(run, placed):
+    """Trains runs of these seeds in a stack, with checkpoints in a folder if there is one."""
+
+    def train(seeds, size, *, folder=None, on_epoch=lambda _: None):
+        members = []
+        for seed in seeds:
+            one = run(seed, control=RELU, recipe={"epochs": 4, "batch_size": 50})
+            kept = Checkpoints(folder, seconds=0).of(one.run_key, "here") if folder else None
+            members.append(Member(one, placed(one), on_epoch, kept))
+        return training.train_together(members, CPU, size=size)
+
+    return train
+
+
+def bits(trained):
+    return [(weights(one.model).tolist(), one.curves) for one in trained]
+
+
+def test_a_stack_that_is_not_full_has_the_bits_of_a_full_one(together):
+    assert bits(together([0, 1], 3)) == bits(together([0, 1, 2], 3))[:2]
+
+
+def test_only_runs_that_were_asked_for_are_told_and_share_the_time(together):
+    told = []
+    trained = together([0, 1], 4, on_epoch=told.append)
+    assert len(trained) == 2
+    assert [epoch.number for epoch in told] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert all(
+        [epoch.seconds for epoch in one.epochs] == [epoch.seconds for epoch in trained[0].epochs]
+        for one in trained
+    )
+
+
+@pytest.fixture
+def stopped(together, tmp_path):
+    """A folder with the checkpoints of seeds 0 to 2, stopped in a stack after two epochs."""
+
+    def stop(epoch):
+        if epoch.number == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        together([0, 1, 2], 3, folder=tmp_path, on_epoch=stop)
+    return tmp_path
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [2, 0]], ids=["all", "those that are left"])
+def test_a_stack_goes_on_from_its_checkpoints_with_the_same_bits(together, stopped, seeds):
+    resumed = together(seeds, 3, folder=stopped)
+    assert [one.resumed_epoch for one in resumed] == [2] * len(seeds)
+    assert bits(resumed) == bits(together(seeds, 3))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "size"),
+    [([0, 1], 2), ([0], 1), ([0, 1, 3], 3)],
+    ids=["smaller", "alone", "a new run"],
+)
+def test_checkpoints_that_are_not_of_such_a_stack_are_left(together, stopped, seeds, size):
+    trained = together(seeds, size, folder=stopped)
+    assert [one.resumed_epoch for one in trained] == [None] * len(seeds)
+    assert bits(trained) == bits(together(seeds, size))
+
+
+def test_a_run_that_diverged_in_a_stack_is_not_told_again_after_a_stop(run, placed, tmp_path):
+    def members(on_epoch):
+        for seed, rate in enumerate((0.01, 1e30)):
+            recipe = {"epochs": 4, "batch_size": 100, "learning_rate": rate}
+            one = run(seed, control=RELU, recipe=recipe)
+            kept = Checkpoints(tmp_path, seconds=0).of(one.run_key, "here")
+            yield Member(one, placed(one), on_epoch, kept)
+
+    def stop(epoch):
+        if epoch.number == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        training.train_together(list(members(stop)), CPU, size=2)
+    told = []
+    good, bad = training.train_together(list(members(told.append)), CPU, size=2)
+    assert (good.diverged_epoch, bad.diverged_epoch, bad.resumed_epoch) == (None, 2, 3)
+    assert (len(good.epochs), len(bad.epochs)) == (4, 1)
+    assert [epoch.number for epoch in told] == [4]
