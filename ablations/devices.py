@@ -54,7 +54,7 @@ def prepare_process(device: torch.device) -> None:
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt, in malloc.h
-_KEPT_BYTES = 1 << 30
+_KEPT_BYTES, _OLDER_BYTES = 1 << 30, 1 << 25
 
 
 def _keep_freed_memory() -> None:
@@ -66,7 +66,9 @@ def _keep_freed_memory() -> None:
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
+        # Before 2.35, glibc refuses more than 32 MiB; left at 128 KiB, it would no longer adapt.
+        if not mallopt(_MMAP_THRESHOLD, _KEPT_BYTES):
+            mallopt(_MMAP_THRESHOLD, _OLDER_BYTES)
 
 
 def _c_library() -> ctypes.CDLL | None:

@@ -6,6 +6,7 @@ carry it to where it works; it loads torch, and neither MLflow nor pandas.
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -103,7 +104,9 @@ class Worker:
             if stack.size == 1:
                 state = RunState.OOM if is_full else RunState.FAILED
                 return [self.failed(stack.jobs[0], state, started, error=error)]
-        # Outside the handler, whose traceback holds on to the memory of the stack that failed.
+        # Outside the handler, whose traceback holds on to the memory of the stack that failed; and
+        # some of its objects refer to each other.
+        gc.collect()
         if torch.device(self.device).type == "cuda":
             torch.cuda.empty_cache()
         parts = (

@@ -49,7 +49,14 @@ def _median_seconds(model: nn.Module, inputs: Tensor) -> float:
         if seconds and clock - began > MOST_SECONDS:
             break
         model(inputs)
-        if inputs.device.type == "cuda":
-            torch.cuda.synchronize(inputs.device)
+        wait_for(inputs.device)
         seconds.append(time.perf_counter() - clock)
     return statistics.median(seconds[WARM_UP:] or seconds[-1:])
+
+
+def wait_for(device: torch.device) -> None:
+    """Until a device has done what it was given; a CPU has by the time a pass returns."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

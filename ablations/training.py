@@ -135,15 +135,19 @@ class _Training:
             started = time.perf_counter()
             sums = _train_epoch(self.program, self.rows, number)
             seconds = (time.perf_counter() - started) / len(self.members)
-            going = [row for row, one in enumerate(self.trained) if one.diverged_epoch is None]
-            for row in going:
+            for row in self._going:
                 self._take(row, number, sums[row], seconds)
             faults.reach("epoch_ended")
             self._keep(number)
             self._tell(number)
-            if all(one.diverged_epoch is not None for one in self.trained):
+            if not self._going:
                 break
         return self.trained
+
+    @property
+    def _going(self) -> list[int]:
+        """The rows of the runs that have not diverged."""
+        return [row for row, one in enumerate(self.trained) if one.diverged_epoch is None]
 
     def _take(self, row: int, number: int, sums: Sums, seconds: float) -> None:
         """What an epoch came to for one run."""
@@ -162,7 +166,8 @@ class _Training:
     def _keep(self, number: int) -> None:
         """Write checkpoints, of all runs or of none: a stack goes on where all of them were."""
         kept = [member.checkpoint for member in self.members]
-        if number == self.recipe.epochs or not (kept[0] and kept[0].is_due()):
+        has_ended = number == self.recipe.epochs or not self._going
+        if has_ended or not (kept[0] and kept[0].is_due()):
             return
         for row, (checkpoint, trained) in enumerate(zip(kept, self.trained, strict=True)):
             if checkpoint is not None:

@@ -142,9 +142,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     counted: list[str] = []
     step = training.train_step
 
-    def counting(stepper: Any, inputs: Any, labels: Any) -> Any:
+    def counting(program: Any, inputs: Any, labels: Any) -> Any:
         counted.append(str(inputs.device))
-        return step(stepper, inputs, labels)
+        return step(program, inputs, labels)
 
     monkeypatch.setattr(training, "train_step", counting)
     return counted

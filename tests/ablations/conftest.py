@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from ablations import data
+from ablations import data, training
 from ablations.arms import DataFacts
 from ablations.data import Dataset
 from ablations.executors.base import Event
 from ablations.executors.inline import InlineExecutor
-from ablations.jobs import Job, Worker, data_key
+from ablations.jobs import Stack, Worker, data_key
+from ablations.outcomes import Job, Outcome
 from ablations.plan import Plan, RunSpec, make_plan
 from ablations.progress import Planned
+from ablations.run_data import RunData, place
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import parse_study
+from ablations.training import Epoch, Trained
 from lenet_variants import builders, catalogue, measure
 
+CPU = torch.device("cpu")
 SMALL = {
     "study": "example",
     "dataset": {"name": "digits", "subset": 100},
@@ -83,16 +88,72 @@ def run(plan: Callable[..., Plan]) -> Callable[..., RunSpec]:
 
 
 @pytest.fixture(scope="session")
-def told(plan: Callable[..., Plan], digits: Dataset) -> list[Event | Planned]:
+def placed(digits: Dataset) -> Callable[[RunSpec], RunData]:
+    """The data of a run, on the CPU."""
+    return lambda run: place(data.prepare(digits, run.dataset), run, CPU)
+
+
+@pytest.fixture(scope="session")
+def train(placed: Callable[[RunSpec], RunData]) -> Callable[..., Trained]:
+    """Trains a run alone, on its own data or others."""
+
+    def trained(run: RunSpec, own: RunData | None = None) -> Trained:
+        return training.train(run, own or placed(run), CPU, lambda _: None)
+
+    return trained
+
+
+class Poisoned(torch.Tensor):
+    """A tensor that nothing may look at."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        raise AssertionError(f"{func} read the test images")
+
+
+@pytest.fixture(scope="session")
+def poison() -> Callable[[RunData], RunData]:
+    """The data of a run, whose test images nothing may look at."""
+    return lambda data: replace(
+        data,
+        test_images=data.test_images.as_subclass(Poisoned),
+        test_labels=data.test_labels.as_subclass(Poisoned),
+    )
+
+
+@pytest.fixture(scope="session")
+def worker(digits: Dataset) -> Callable[[Sequence[RunSpec]], Worker]:
+    """A worker on the CPU with the data that runs ask for."""
+
+    def make(runs: Sequence[RunSpec]) -> Worker:
+        asked = {data_key(run.dataset): run.dataset for run in runs}
+        return Worker({key: data.prepare(digits, spec) for key, spec in asked.items()}, "cpu")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def perform(worker: Callable[[Sequence[RunSpec]], Worker]) -> Callable[..., Outcome]:
+    """Does one job in this process."""
+
+    def done(job: Job, on_epoch: Callable[[Job, Epoch], None] = lambda *_: None) -> Outcome:
+        (outcome,) = worker([job.run]).perform(Stack((job,)), on_epoch)
+        return outcome
+
+    return done
+
+
+@pytest.fixture(scope="session")
+def told(
+    plan: Callable[..., Plan], worker: Callable[[Sequence[RunSpec]], Worker]
+) -> list[Event | Planned]:
     """The events of a real call of four jobs, the `Planned` first."""
     made = plan()
     jobs = tuple(Job(run) for run in made.runs)
     events: list[Event | Planned] = [
         Planned(made, {run.run_key: "new" for run in made.runs}, jobs, 1)
     ]
-    spec = made.runs[0].dataset
-    worker = Worker({data_key(spec): data.prepare(digits, spec)}, "cpu")
-    InlineExecutor(worker).run(jobs, events.append)
+    InlineExecutor(worker(made.runs)).run([Stack((job,)) for job in jobs], events.append)
     return events
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ablations import data
 from ablations.checkpoints import Checkpoints
 from ablations.cleaning import Remains, find, remove, size
-from ablations.jobs import Job, Outcome, Worker, data_key
+from ablations.outcomes import Job, Outcome
 from ablations.record import RunState
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore
@@ -19,11 +18,9 @@ WORK = Path(".ablations")
 
 
 @pytest.fixture(scope="module")
-def outcome(digits, run) -> Outcome:
+def outcome(run, perform) -> Outcome:
     """A run that was trained."""
-    spec = run(recipe={"epochs": 1, "batch_size": 32})
-    worker = Worker({data_key(spec.dataset): data.prepare(digits, spec.dataset)}, "cpu")
-    return worker.perform(Job(spec), lambda _: None)
+    return perform(Job(run(recipe={"epochs": 1, "batch_size": 32})))
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,6 +78,63 @@ def test_preparing_keeps_the_users_cublas_setting(process, monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     devices.prepare_process(CPU)
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+class Library:
+    """A C library that has `mallopt` and refuses a threshold above `most` bytes."""
+
+    def __init__(self, most):
+        self.most, self.set = most, {}
+
+    def mallopt(self, name, value):
+        if name == -3 and value > self.most:
+            return 0
+        self.set[name] = value
+        return 1
+
+
+@pytest.mark.parametrize(("most", "mapped"), [(1 << 40, 1 << 30), (1 << 25, 1 << 25)])
+def test_what_a_step_frees_is_kept_by_every_glibc(process, monkeypatch, most, mapped):
+    library = Library(most)
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: library)
+    devices.prepare_process(CPU)
+    assert library.set == {-1: 1 << 30, -3: mapped}
+
+
+def test_a_c_library_without_mallopt_is_left_alone(process, monkeypatch):
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: object())
+    torch.set_num_threads(2)
+    devices.prepare_process(CPU)
+    assert torch.get_num_threads() == 1
+
+
+def test_no_c_library_is_opened_beside_linux(process, monkeypatch):
+    opened = []
+    monkeypatch.setattr(devices.sys, "platform", "darwin")
+    monkeypatch.setattr(devices.ctypes, "CDLL", opened.append)
+    devices.prepare_process(CPU)
+    assert opened == []
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="the system does not tell")
+def test_memory_of_the_machine_is_what_the_system_tells():
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    total = next(int(line.split()[1]) for line in lines if line.startswith("MemTotal"))
+    assert devices.memory_bytes(CPU) == pytest.approx(total * 1024, rel=0.01)
+
+
+def test_memory_of_a_card_is_its_own(monkeypatch):
+    asked = []
+
+    def properties(device):
+        asked.append(device)
+        return SimpleNamespace(total_memory=80 << 30)
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    assert devices.memory_bytes(torch.device("cuda", 1)) == 80 << 30
+    assert asked == [torch.device("cuda", 1)]
 
 
 def test_environment_says_where_it_is_and_is_the_same_twice():

@@ -12,8 +12,7 @@ import pytest
 import torch
 import yaml
 
-from ablations import training
-from ablations.data import prepare
+from ablations.programs import initial_model
 from lenet_variants import catalogue
 
 CPU = torch.device("cpu")
@@ -171,7 +170,7 @@ def test_golden_numbers_cover_every_built_in_variant():
     reason="without fused multiply-add the last bit of a draw differs; the losses below still hold",
 )
 def test_initial_weights_are_the_stored_ones(golden_run):
-    found = weights_digest(training.initial_model(golden_run, CPU))
+    found = weights_digest(initial_model(golden_run, CPU))
     family = catalogue.find(golden_run.variant).family
     assert found == GOLDEN[golden_run.variant][0], (
         f"{golden_run.variant}: the initial weights moved to {found}; if that is meant, raise "
@@ -189,17 +188,15 @@ def test_initial_weights_at_other_levels_are_the_stored_ones(run, setting):
     level, _, value = setting.partition("=")
     control = {"variant": "lenet", "levels": {level: yaml.safe_load(value)}}
     dataset = {"name": "digits", "subset": 100, "image_size": [28, 28]}
-    found = weights_digest(training.initial_model(run(control=control, dataset=dataset), CPU))
+    found = weights_digest(initial_model(run(control=control, dataset=dataset), CPU))
     assert found == LEVELS[setting], (
         f"lenet with {setting}: the initial weights moved to {found}; if that is meant, raise "
         "`revision` in lenet_variants/catalogue.py and store the new digest"
     )
 
 
-def test_training_losses_are_the_stored_ones(golden_run, digits):
-    data = training.place(prepare(digits, golden_run.dataset), golden_run, CPU)
-    trained = training.train(golden_run, data, CPU, lambda _: None)
-    found = trained.curves["train/loss"]
+def test_training_losses_are_the_stored_ones(golden_run, train):
+    found = train(golden_run).curves["train/loss"]
     assert found == pytest.approx(GOLDEN[golden_run.variant][1], abs=3e-5, rel=0), (
         f"{golden_run.variant}: the training losses moved to {found}; if that is meant, raise "
         "TRAINING_REVISION in ablations/record.py (or `revision` of the card's family in "

@@ -1,174 +1,33 @@
-"""Workers: every way a run can end becomes a record, and what a finished one leaves."""
+"""Workers: every way a run can end becomes a record, and costs no other run."""
 
 from __future__ import annotations
 
+import gc
 import io
-import json
-import pickle
-from dataclasses import replace
+import weakref
+from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parameters_to_vector
 
-from ablations import probes, training
-from ablations.data import prepare
-from ablations.jobs import Job, Worker, data_key, environment_of
-from ablations.record import RunRecord, RunState, digest, now_ms
+from ablations import training
+from ablations.jobs import Stack, Worker, data_key
+from ablations.outcomes import Job
+from ablations.programs import initial_model
+from ablations.record import RunRecord, RunState
 from lenet_variants import register_variant
 
 CPU = torch.device("cpu")
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
-@pytest.fixture(scope="session")
-def perform(digits):
-    """Does one job in this process, with the data that its run asks for."""
-
-    def done(job, on_epoch=lambda _: None):
-        dataset = job.run.dataset
-        worker = Worker({data_key(dataset): prepare(digits, dataset)}, "cpu")
-        return worker.perform(job, on_epoch)
-
-    return done
-
-
-@pytest.fixture(scope="session")
-def finished(run, perform):
-    one = run(control=RELU, dataset="digits", recipe={"epochs": 2, "batch_size": 32})
-    return perform(Job(one, ("shift",)))
-
-
-def test_finished_run_has_its_state_numbers_and_files(finished):
-    record = finished.record
-    assert record.state is RunState.FINISHED
-    assert (record.message, record.traceback, record.diverged_epoch) == ("", "", None)
-    assert {"train/loss", "train/accuracy", "test/loss", "test/accuracy"} <= set(record.metrics)
-    assert {"cost/train_seconds", "cost/images_per_second", "cost/evaluation_seconds"} <= set(
-        record.metrics
-    )
-    assert set(finished.files) == {"examples.npz", "weights.pt"}
-    assert finished.measurements == record.measurements
-
-
-def test_finished_run_learnt_something(finished):
-    assert finished.record.metrics["test/accuracy"] > 0.3  # chance is 0.1
-
-
-def test_record_says_what_ran_where_and_when(finished):
-    record, one = finished.record, finished.job.run
-    assert (record.run_key, record.arm, record.seed) == (one.run_key, one.arm, one.seed)
-    assert record.spec == one.to_dict()
-    assert record.environment == environment_of(one, CPU)
-    assert 0 <= record.finished_ms - record.started_ms < 60_000
-    assert record.finished_ms <= now_ms()
-
-
-def test_record_of_a_real_run_comes_back_from_its_json(finished):
-    assert RunRecord.from_json(finished.record.to_json()) == finished.record
-
-
-def test_last_value_of_a_curve_is_the_final_metric(finished):
-    record = finished.record
-    assert set(record.curves) == {"train/loss", "train/accuracy"}
-    assert all(len(values) == 2 for values in record.curves.values())
-    assert all(values[-1] == record.metrics[name] for name, values in record.curves.items())
-
-
-def test_images_per_second_counts_training_images_over_training_time(finished):
-    metrics = finished.record.metrics
-    expected = 2 * 1438 / metrics["cost/train_seconds"]
-    assert metrics["cost/images_per_second"] == pytest.approx(expected)
-
-
-def test_examples_agree_with_the_test_accuracy(finished, digits):
-    with np.load(io.BytesIO(finished.files["examples.npz"])) as stored:
-        examples = dict(stored)
-    n = int(examples["n_images"])
-    correct = np.unpackbits(examples["correct"], count=n).astype(bool)
-    labels = digits.test_labels.numpy()
-    assert n == len(labels)
-    assert (correct == (examples["predicted"] == labels)).all()
-    assert correct.mean() == finished.record.metrics["test/accuracy"]
-    assert str(examples["labels_digest"]) == digest(labels.tolist())
-
-
-def test_stored_weights_load_safely_and_give_the_same_numbers(finished, digits):
-    state = torch.load(io.BytesIO(finished.files["weights.pt"]), weights_only=True)
-    one = finished.job.run
-    model = training.initial_model(one, CPU)
-    model.load_state_dict(state)
-    found = training.evaluate_test(model, one, training.place(digits, one, CPU))
-    assert found.metrics("test").items() <= finished.record.metrics.items()
-
-
-def test_probing_stored_weights_repeats_the_numbers_measured_after_training(finished, perform):
-    job = Job(finished.job.run, ("shift",), finished.files["weights.pt"])
-    outcome = perform(job)
-    assert outcome.record is None
-    assert outcome.files == {}
-    (again,), (first,) = outcome.measurements, finished.measurements
-    assert again == replace(first, measured_ms=again.measured_ms)
-    assert finished.record.started_ms < first.measured_ms <= again.measured_ms <= now_ms()
-
-
-def test_a_probe_that_fails_is_named_and_costs_no_trained_run(run, perform, monkeypatch):
-    def broken(model, data):
-        raise RuntimeError("cannot measure this")
-
-    both = {"broken": probes.Probe(broken, {}), **probes.PROBES}
-    monkeypatch.setattr(probes, "PROBES", both)
-    outcome = perform(Job(run(), ("broken", "shift")))
-    assert outcome.record.state is RunState.FINISHED
-    assert outcome.record.message == "probe broken: RuntimeError: cannot measure this"
-    assert "test/accuracy" in outcome.record.metrics
-    assert [item.probe for item in outcome.record.measurements] == ["shift"]
-    later = perform(Job(run(), ("broken", "shift"), outcome.files["weights.pt"]))
-    assert [item.probe for item in later.measurements] == ["shift"]
-    assert later.message == outcome.record.message
-
-
-def test_run_without_probes_measures_nothing(run, perform):
-    outcome = perform(Job(run()))
-    assert outcome.measurements == outcome.record.measurements == ()
-
-
 def test_every_epoch_is_told_as_it_ends(run, perform):
     told = []
-    perform(Job(run(recipe={"epochs": 3})), told.append)
-    assert [epoch.number for epoch in told] == [1, 2, 3]
-
-
-def test_diverged_run_is_an_outcome_without_test_numbers_or_files(run, perform):
-    recipe = {"learning_rate": 1e30, "epochs": 3, "batch_size": 100}
-    outcome = perform(Job(run(control=RELU, recipe=recipe), ("shift",)))
-    record = outcome.record
-    assert record.state is RunState.DIVERGED
-    assert record.diverged_epoch == 2
-    assert record.message == outcome.message == "the loss was not finite in epoch 2"
-    assert {name.partition("/")[0] for name in record.metrics} == {"cost"}
-    assert len(record.curves["train/loss"]) == 1
-    assert outcome.files == {}
-    assert outcome.measurements == record.measurements == ()
-    assert RunRecord.from_json(record.to_json()) == record
-
-
-def test_run_whose_last_step_destroys_it_has_diverged(run, perform):
-    # One batch, one epoch: the training loss is finite, the trained network's is not.
-    recipe = {"learning_rate": 1e30, "epochs": 1, "batch_size": 100}
-    record = perform(Job(run(control=RELU, recipe=recipe))).record
-    assert record.state is RunState.DIVERGED
-    assert record.diverged_epoch == 1
-    assert not any(name.startswith("test/") for name in record.metrics)
-
-
-def test_diverged_run_with_a_validation_split_can_be_stored(run, perform):
-    dataset = {"name": "digits", "subset": 120, "validation": 20}
-    recipe = {"learning_rate": 1e30, "epochs": 3, "batch_size": 100}
-    record = perform(Job(run(control=RELU, dataset=dataset, recipe=recipe))).record
-    assert record.state is RunState.DIVERGED
-    assert json.loads(record.to_json())["curves"] == {}
+    job = Job(run(recipe={"epochs": 3}))
+    perform(job, lambda job, epoch: told.append((job, epoch.number)))
+    assert told == [(job, 1), (job, 2), (job, 3)]
 
 
 class Failing(nn.Module):
@@ -261,13 +120,15 @@ def test_builder_that_raises_becomes_a_failed_record(forget_plugins, plan, perfo
 
 
 def test_data_that_was_not_prepared_becomes_a_failed_record(run):
-    record = Worker({}, "cpu").perform(Job(run()), lambda _: None).record
+    (outcome,) = Worker({}, "cpu").perform(Stack((Job(run()),)), lambda *_: None)
+    record = outcome.record
     assert record.state is RunState.FAILED
     assert record.message.startswith("KeyError: ")
 
 
-def test_weights_that_do_not_fit_fail_the_probe_and_make_no_record(finished, run, perform):
-    job = Job(run(control="mlp"), ("shift",), finished.files["weights.pt"])
+def test_weights_that_do_not_fit_fail_the_probe_and_make_no_record(run, perform):
+    weights = perform(Job(run())).files["weights.pt"]
+    job = Job(run(control="mlp"), ("shift",), weights)
     outcome = perform(job)
     assert outcome.record is None
     assert outcome.measurements == ()
@@ -321,11 +182,177 @@ def test_worker_loads_the_users_networks_before_its_first_job(
 ):
     path = tmp_path / "nets.py"
     path.write_text(PLUGIN)
-    Worker({}, "cpu", (str(path),)).prepare()
+    Worker({}, "cpu", (str(path),)).prepared()
     made = plan(design="arms", factors={}, seeds=[0], control="tiny")
     assert perform(Job(made.runs[0])).record.state is RunState.FINISHED
 
 
-def test_job_and_outcome_travel_between_processes(finished):
-    again = pickle.loads(pickle.dumps(finished))  # noqa: S301 (our own bytes)
-    assert again == finished
+def make_stack(run, n, size=None, probes=()):
+    """A stack of `n` runs that differ in their seed."""
+    recipe = {"epochs": 2, "batch_size": 50}
+    return Stack(tuple(Job(run(seed, recipe=recipe), probes) for seed in range(n)), size or n)
+
+
+def test_halves_are_stacks_of_half_the_size_with_the_same_jobs(run):
+    four = make_stack(run, 4)
+    assert four.halves("full") == [Stack(four.jobs[:2], 2), Stack(four.jobs[2:], 2)]
+    assert make_stack(run, 2).halves("full") == [
+        Stack((four.jobs[0],), 1, "full"),
+        Stack((four.jobs[1],), 1, "full"),
+    ]
+
+
+def test_halves_of_an_odd_stack_have_one_size(run):
+    five = make_stack(run, 5)
+    assert [(len(part.jobs), part.size) for part in five.halves("full")] == [(3, 3), (2, 3)]
+    assert sum((part.jobs for part in five.halves("full")), ()) == five.jobs
+
+
+def test_a_stack_that_is_not_filled_is_halved_by_its_size(run):
+    assert [(len(one.jobs), one.size) for one in make_stack(run, 3, 8).halves("full")] == [(3, 4)]
+    (alone,) = make_stack(run, 1, 2).halves("full")
+    assert (alone.size, alone.alone_because) == (1, "full")
+
+
+def test_singly_is_each_job_alone_for_the_reason(run):
+    three = make_stack(run, 3, 4)
+    assert three.singly("it broke") == [Stack((job,), 1, "it broke") for job in three.jobs]
+
+
+@pytest.fixture
+def steps_of(monkeypatch):
+    """Calls a function with the program and its number of steps so far before each step."""
+
+    def watch(before):
+        step, taken = training.train_step, weakref.WeakKeyDictionary()
+
+        def watched(program, inputs, labels):
+            before(program, taken.setdefault(program, 0))
+            taken[program] += 1
+            step(program, inputs, labels)
+
+        monkeypatch.setattr(training, "train_step", watched)
+
+    return watch
+
+
+def full_above(most, at_step=3):
+    """Runs out of memory in the middle of a program of more than `most` runs."""
+
+    def refuse(program, n_taken):
+        if len(program.models) > most and n_taken == at_step:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    return refuse
+
+
+def kept(outcome):
+    """What an outcome holds that is the same in every training of one size."""
+    metrics = {k: v for k, v in outcome.record.metrics.items() if not k.startswith("cost/")}
+    return outcome.record.curves, metrics, dict(outcome.files)
+
+
+@pytest.mark.parametrize(
+    ("most", "reason"), [(2, ""), (1, "out of memory in a stack of 2")], ids=["halves", "alone"]
+)
+def test_a_stack_that_is_too_large_is_trained_in_parts(run, worker, steps_of, most, reason):
+    steps_of(full_above(most))
+    four = make_stack(run, 4)
+    own = worker([job.run for job in four.jobs])
+    told = []
+    outcomes = own.perform(four, lambda job, epoch: told.append((job.run.seed, epoch.number)))
+    assert [outcome.job for outcome in outcomes] == list(four.jobs)
+    records = [outcome.record for outcome in outcomes]
+    assert {record.state for record in records} == {RunState.FINISHED}
+    assert {(record.stack_size, record.alone_because) for record in records} == {(most, reason)}
+    n_tries = 2 if most == 2 else 3  # the first epoch fits in each
+    assert Counter(told) == {
+        (seed, epoch): n_tries if epoch == 1 else 1 for seed in range(4) for epoch in (1, 2)
+    }
+    parts = [Stack(four.jobs[start : start + most], most) for start in range(0, 4, most)]
+    small = [outcome for part in parts for outcome in own.perform(part, lambda *_: None)]
+    assert [kept(one) for one in outcomes] == [kept(one) for one in small]
+
+
+def test_runs_that_do_not_even_fit_alone_are_out_of_memory(run, worker, steps_of):
+    steps_of(full_above(0))
+    four = make_stack(run, 4)
+    outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+    assert [outcome.record.state for outcome in outcomes] == [RunState.OOM] * 4
+    assert [outcome.record.seed for outcome in outcomes] == [0, 1, 2, 3]
+
+
+def test_a_stack_that_did_not_fit_is_let_go_before_its_halves_are_trained(run, worker, steps_of):
+    programs = []
+
+    def watch(program, n_taken):
+        if len(program.models) == 4:
+            programs.append(weakref.ref(program))
+        else:
+            assert programs[0]() is None
+        full_above(2)(program, n_taken)
+
+    steps_of(watch)
+    four = make_stack(run, 4)
+    gc.disable()
+    try:
+        outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+    finally:
+        gc.enable()
+    assert [outcome.record.message for outcome in outcomes] == [""] * 4
+
+
+def test_a_run_that_fails_its_stack_costs_no_other_run(run, worker, steps_of):
+    four = make_stack(run, 4)
+    bad = parameters_to_vector(initial_model(four.jobs[2].run, CPU).parameters())
+
+    def refuse(program, n_taken):
+        if any(torch.equal(parameters_to_vector(one.parameters()), bad) for one in program.models):
+            raise RuntimeError("cannot train this")
+
+    steps_of(refuse)
+    outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+    records = [outcome.record for outcome in outcomes]
+    assert [record.state.value for record in records] == [
+        *("FINISHED", "FINISHED", "FAILED", "FINISHED")
+    ]
+    assert records[2].message == "RuntimeError: cannot train this"
+    reason = "its stack of 4 failed: RuntimeError: cannot train this"
+    assert {(r.stack_size, r.alone_because) for r in records if r is not records[2]} == {
+        (1, reason)
+    }
+
+
+def test_a_run_of_a_stack_that_diverges_stops_no_other(run, worker):
+    rates = [0.01, 1e30, 0.01]
+    recipes = [{"epochs": 3, "batch_size": 100, "learning_rate": rate} for rate in rates]
+    runs = [run(seed, control=RELU, recipe=one) for seed, one in enumerate(recipes)]
+    stack = Stack(tuple(map(Job, runs)), 3)
+    records = [one.record for one in worker(runs).perform(stack, lambda *_: None)]
+    assert [record.state.value for record in records] == ["FINISHED", "DIVERGED", "FINISHED"]
+    assert records[1].diverged_epoch == 2
+    assert [len(record.curves["train/loss"]) for record in records] == [3, 1, 3]
+
+
+def test_every_run_of_a_stack_leaves_what_one_alone_does(run, worker, perform):
+    two = make_stack(run, 2, probes=("shift",))
+    stacked = worker([job.run for job in two.jobs]).perform(two, lambda *_: None)
+    for outcome, job in zip(stacked, two.jobs, strict=True):
+        alone = perform(job)
+        assert outcome.record.metrics.keys() == alone.record.metrics.keys()
+        assert outcome.record.curves["train/loss"] == pytest.approx(
+            alone.record.curves["train/loss"], rel=1e-3
+        )
+        assert {n: len(c) for n, c in outcome.files.items()}["weights.pt"] == len(
+            alone.files["weights.pt"]
+        )
+        assert [one.probe_key for one in outcome.measurements] == [
+            one.probe_key for one in alone.measurements
+        ]
+        assert (outcome.record.stack_size, alone.record.stack_size) == (2, 1)
+
+
+def test_prepared_data_are_those_that_were_given(run, worker):
+    given = worker([run()])
+    (before,), (after,) = given.datasets.values(), given.prepared().datasets.values()
+    assert [one.data_ptr() for one in after.tensors] == [one.data_ptr() for one in before.tensors]

@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from ablations import probes, training
+from ablations import probes
 from ablations.data import Dataset
 from ablations.data.dataset import Part, assemble
+from ablations.evaluation import evaluate_test
+from ablations.programs import initial_model
+from ablations.run_data import place
 from ablations.spec import SHIFT_METRICS
 
 CPU = torch.device("cpu")
@@ -18,12 +21,12 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="session")
 def data(run, digits):
-    return training.place(digits, run(dataset="digits"), CPU)
+    return place(digits, run(dataset="digits"), CPU)
 
 
 @pytest.fixture(scope="session")
 def model(run):
-    return training.initial_model(run(recipe={"init": "kaiming"}), CPU)
+    return initial_model(run(recipe={"init": "kaiming"}), CPU)
 
 
 class Constant(nn.Module):
@@ -50,13 +53,13 @@ def lit_rows() -> Dataset:
 
 def test_shift_of_nothing_is_plain_accuracy(model, data, run):
     found = probes.shift(model, data)
-    plain = training.evaluate_test(model, run(), data)
+    plain = evaluate_test(model, run(), data)
     assert len(data.test_labels) < probes.N_IMAGES  # so the sample is all of them
     assert found["accuracy_0"] == plain.accuracy
 
 
 def test_shift_by_hand(run):
-    data = training.place(lit_rows(), run(dataset="digits"), CPU)
+    data = place(lit_rows(), run(dataset="digits"), CPU)
     found = probes.shift(LitRow(), data)
     # Sideways, every row stays lit. Up, every row becomes another. Down, only the last is still
     # called 9, since it leaves the image and the dark is called 9.
@@ -97,7 +100,7 @@ def sample_of(data):
 def test_sample_is_stratified_and_the_same_for_every_run(run, digits, data, monkeypatch):
     monkeypatch.setattr(probes, "N_IMAGES", 100)
     first = sample_of(data)
-    again = sample_of(training.place(digits, run(7, dataset="digits", root_seed=3), CPU))
+    again = sample_of(place(digits, run(7, dataset="digits", root_seed=3), CPU))
     assert torch.equal(first, again)
     assert len(first) == 100
     pixels = (first * 255).round().to(torch.uint8)

@@ -50,6 +50,9 @@ MEASUREMENTS = st.builds(Measurement, st.text(), st.text(), NUMBERS, st.integers
     attempt=st.integers(1, 99),
     diverged_epoch=st.none() | st.integers(1, 99),
     measurements=st.lists(MEASUREMENTS).map(tuple),
+    epoch_seconds=st.lists(st.floats(0, allow_nan=False, allow_infinity=False)),
+    stack_size=st.integers(1, 99),
+    alone_because=st.text(),
 )
 def test_record_comes_back_from_its_json_equal(**values):
     before = record(**values)
@@ -64,6 +67,16 @@ def test_a_measurement_from_before_its_time_was_kept_is_read():
     del plain["measurements"][0]["measured_ms"]
     (read,) = RunRecord.from_json(json.dumps(plain)).measurements
     assert read == Measurement("shift", "key", {}, 0)
+
+
+def test_a_record_from_before_stacks_is_of_a_run_that_was_trained_alone():
+    newer = record(epoch_seconds=[0.5, 0.25], stack_size=4, alone_because="it draws at random")
+    plain = json.loads(newer.to_json())
+    for name in ("epoch_seconds", "stack_size", "alone_because"):
+        del plain[name]
+    read = RunRecord.from_json(json.dumps(plain))
+    assert read == record()
+    assert (read.epoch_seconds, read.stack_size, read.alone_because) == ([], 1, "")
 
 
 def test_record_is_plain_json_with_the_state_as_its_word():

@@ -37,9 +37,9 @@ def batches(monkeypatch):
     seen = []
     step = training.train_step
 
-    def spy(stepper, inputs, labels):
+    def spy(program, inputs, labels):
         seen.append(len(labels))
-        return step(stepper, inputs, labels)
+        return step(program, inputs, labels)
 
     monkeypatch.setattr(training, "train_step", spy)
     return seen

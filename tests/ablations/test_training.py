@@ -1,105 +1,21 @@
-"""Training: the step against torch written by hand, and what a run may look at."""
+"""The epoch loop: what a run may look at, its order, its checkpoints, its divergence."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
 
-from ablations import seeds, training
+from ablations import training
 from ablations.checkpoints import Checkpoints
-from ablations.data import prepare, split
-from lenet_variants import create
+from ablations.evaluation import evaluate_test
+from ablations.training import Member
 
 CPU = torch.device("cpu")
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
-@pytest.fixture(scope="session")
-def placed(digits):
-    """The data of a run, on the CPU."""
-    return lambda run: training.place(prepare(digits, run.dataset), run, CPU)
-
-
-@pytest.fixture(scope="session")
-def train(placed):
-    def trained(run, data=None):
-        return training.train(run, data or placed(run), CPU, lambda _: None)
-
-    return trained
-
-
 def weights(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-
-
-def by_hand(run, data, make_optimiser):
-    """The weights after the run's steps, by plain torch, and each epoch's mean training loss."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seeds.torch_seed(run.root_seed, run.seed, "init"))
-        model = create("lenet-relu", (1, 8, 8), 10, kernel_size=3, padding=1)
-    optimiser = make_optimiser(model.parameters())
-    losses = []
-    for epoch in range(1, run.recipe.epochs + 1):
-        order = seeds.generator(run.root_seed, run.seed, "order", epoch).permutation(
-            len(data.train)
-        )
-        total = 0.0
-        for start in range(0, len(order), run.recipe.batch_size):
-            batch = data.train[torch.from_numpy(order[start : start + run.recipe.batch_size])]
-            loss = functional.cross_entropy(
-                model(data.images[batch].float() * (1 / 255)), data.labels[batch]
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.item() * len(batch)
-        losses.append(total / len(order))
-    return weights(model), losses
-
-
-OPTIMISERS = {
-    "adam": ({"learning_rate": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01, fused=True)),
-    "adamw": (
-        {"learning_rate": 0.01, "weight_decay": 0.1},
-        lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
-    ),
-    "sgd": (
-        {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.01},
-        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, fused=True),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", OPTIMISERS)
-@pytest.mark.parametrize(("batch_size", "epochs"), [(100, 1), (32, 2)], ids=["one step", "8 steps"])
-def test_steps_are_those_of_torch_by_hand_bit_for_bit(run, placed, train, name, batch_size, epochs):
-    values, make_optimiser = OPTIMISERS[name]
-    recipe = {"optimizer": name, "batch_size": batch_size, "epochs": epochs, **values}
-    one = run(control=RELU, recipe=recipe)
-    expected, losses = by_hand(one, placed(one), make_optimiser)
-    trained = train(one)
-    assert torch.equal(weights(trained.model), expected)
-    assert trained.curves["train/loss"] == pytest.approx(losses, rel=1e-6)
-
-
-def test_last_short_batch_counts_by_its_size(run, train, placed):
-    one = run(recipe={"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 64})
-    data = placed(one)
-    assert len(data.train) == 100  # batches of 64 and 36
-    model = training.initial_model(one, CPU)
-    logits = model(data.images.float() / 255)
-    (epoch,) = train(one, data).epochs
-    assert epoch.metrics["train/loss"] == pytest.approx(
-        functional.cross_entropy(logits, data.labels).item(), rel=1e-6
-    )
-    assert epoch.metrics["train/accuracy"] == (logits.argmax(1) == data.labels).sum().item() / 100
-    assert epoch.n_images == 100
 
 
 def test_same_run_gives_the_same_bits_and_another_seed_others(run, train):
@@ -127,7 +43,7 @@ class Stop(Exception):  # noqa: N818 (a kill, as near as one process can have it
 @pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
 @pytest.mark.parametrize("stopped_at", [1, 3])
 def test_a_run_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(
-    run, placed, tmp_path, changes, stopped_at
+    run, placed, train, tmp_path, changes, stopped_at
 ):
     control = {**RELU, "levels": {**RELU["levels"], **changes.get("levels", {})}}
     recipe = {"epochs": 5, "batch_size": 34, **changes.get("recipe", {})}
@@ -143,7 +59,7 @@ def test_a_run_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(
         training.train(one, placed(one), CPU, stop, kept.of("key", "here"))
     told = []
     resumed = training.train(one, placed(one), CPU, told.append, kept.of("key", "here"))
-    whole = training.train(one, placed(one), CPU, lambda _: None)
+    whole = train(one)
     assert (resumed.resumed_epoch, whole.resumed_epoch) == (stopped_at, None)
     assert [epoch.number for epoch in told] == list(range(stopped_at + 1, 6))
     states = resumed.model.state_dict(), whole.model.state_dict()
@@ -178,20 +94,20 @@ def test_bits_do_not_depend_on_the_callers_random_state(run, train):
     assert torch.equal(weights(first.model), weights(train(run()).model))
 
 
-def test_arms_of_a_seed_share_split_and_order(plan, placed, monkeypatch):
+def test_arms_of_a_seed_share_split_and_order(plan, train, monkeypatch):
     seen = {}
     step = training.train_step
 
-    def watched(stepper, inputs, labels):
+    def watched(program, inputs, labels):
         seen[name].append((inputs.clone(), labels))
-        return step(stepper, inputs, labels)
+        return step(program, inputs, labels)
 
     monkeypatch.setattr(training, "train_step", watched)
     made = plan(dataset={"name": "digits", "subset": 100, "validation": 20}, arms=["mlp"])
     for one in made.runs:
         name = (one.seed, one.arm)
         seen[name] = []
-        training.train(one, placed(one), CPU, lambda _: None)
+        train(one)
     for seed in (0, 1):
         control, *others = (seen[seed, arm.name] for arm in made.arms)
         for other in others:
@@ -203,100 +119,24 @@ def test_arms_of_a_seed_share_split_and_order(plan, placed, monkeypatch):
     assert not torch.equal(seen[0, "mlp"][0][1], seen[1, "mlp"][0][1])
 
 
-def test_order_is_drawn_anew_every_epoch(run, placed, monkeypatch):
+def test_order_is_drawn_anew_every_epoch(run, train, monkeypatch):
     batches = []
     step = training.train_step
 
-    def watched(stepper, inputs, labels):
+    def watched(program, inputs, labels):
         batches.append(labels)
-        return step(stepper, inputs, labels)
+        return step(program, inputs, labels)
 
     monkeypatch.setattr(training, "train_step", watched)
     one = run(recipe={"epochs": 3, "batch_size": 100})
-    training.train(one, placed(one), CPU, lambda _: None)
+    train(one)
     assert len(batches) == 3  # one step an epoch, and no step beside them
     assert all(torch.equal(batch.sort().values, batches[0].sort().values) for batch in batches)
     assert not torch.equal(batches[0], batches[1])
 
 
-def test_split_is_the_seeds_and_disjoint(run, placed, digits):
-    one = run(3, dataset={"name": "digits", "validation": 100})
-    data = placed(one)
-    expected = split(digits.train_labels, 100, seeds.generator(0, 3, "split"))
-    assert torch.equal(data.train, expected[0])
-    assert torch.equal(data.validation, expected[1])
-    assert not set(data.train.tolist()) & set(data.validation.tolist())
-
-
-def test_placing_on_the_cpu_copies_no_image(run, placed, digits):
-    data = placed(run(dataset="digits"))
-    assert data.images.data_ptr() == digits.train_images.data_ptr()
-    assert data.test_images.data_ptr() == digits.test_images.data_ptr()
-
-
-def test_inputs_are_normalised_as_the_study_says(run, placed):
-    data = placed(run(dataset={"name": "digits", "normalise": "lecun1998"}))
-    pixels = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1)
-    assert data.inputs(pixels).flatten().tolist() == pytest.approx([-0.1, 1.175])
-    assert data.inputs(pixels).dtype == torch.float32
-
-
-class Fixed(nn.Module):
-    """Logits that can be summed by hand: the first pixel is the logit of class 1, 0 of class 0."""
-
-    def forward(self, inputs):
-        if self.training:
-            raise AssertionError("evaluated in training mode")
-        first = inputs[:, 0, 0, 0]
-        return torch.stack([torch.zeros_like(first), first], dim=1)
-
-
-def test_evaluate_by_hand_counts_every_image_once(run, placed, monkeypatch):
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 2)  # batches of 2 and 1
-    pixels = torch.tensor([0, 255, 255], dtype=torch.uint8).reshape(3, 1, 1, 1)
-    labels = torch.tensor([0, 1, 0])
-    model = Fixed()
-    found = training.evaluate(model, placed(run()), pixels, labels, functional.cross_entropy)
-    by_hand = [math.log(2), math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))]
-    assert found.loss == pytest.approx(sum(by_hand) / 3, rel=1e-6)
-    assert found.accuracy == 2 / 3
-    assert found.n_examples == 3
-    assert found.predictions.tolist() == [0, 1, 1]
-    assert found.metrics("test") == {"test/loss": found.loss, "test/accuracy": found.accuracy}
-
-
-@pytest.mark.parametrize("was_training", [True, False])
-def test_evaluate_restores_the_mode(run, placed, was_training):
-    data, model = placed(run()), Fixed().train(was_training)
-    training.evaluate(model, data, data.test_images, data.test_labels % 2, functional.cross_entropy)
-    assert model.training is was_training
-
-
-def test_evaluate_refuses_an_empty_split(run, placed):
-    data = placed(run())
-    nothing, labels = data.images[:0], data.labels[:0]
-    with pytest.raises(ValueError, match="evaluate: needs at least one image, got none; check the"):
-        training.evaluate(Fixed(), data, nothing, labels, functional.cross_entropy)
-
-
-class Poisoned(torch.Tensor):
-    """A tensor that nothing may look at."""
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        raise AssertionError(f"{func} read the test images")
-
-
-def poison(data):
-    return replace(
-        data,
-        test_images=data.test_images.as_subclass(Poisoned),
-        test_labels=data.test_labels.as_subclass(Poisoned),
-    )
-
-
 @pytest.mark.parametrize("curves", [None, "train", "validation"])
-def test_training_does_not_read_the_test_images(run, placed, train, curves):
+def test_training_does_not_read_the_test_images(run, placed, train, poison, curves):
     dataset = {"name": "digits", "subset": 100, "validation": 20}
     one = run(dataset=dataset, curves=curves, recipe={"epochs": 2})
     trained = train(one, poison(placed(one)))
@@ -308,13 +148,15 @@ def test_training_does_not_read_the_test_images(run, placed, train, curves):
     ]
 
 
-def test_training_reads_the_test_images_every_epoch_if_their_curve_is_asked_for(run, placed, train):
+def test_training_reads_the_test_images_every_epoch_if_their_curve_is_asked_for(
+    run, placed, train, poison
+):
     one = run(curves="test", recipe={"epochs": 2, "batch_size": 32})
     with pytest.raises(AssertionError, match="read the test images"):
         train(one, poison(placed(one)))
     trained = train(one)
     assert len(trained.curves["test/loss"]) == 2
-    final = training.evaluate_test(trained.model, one, placed(one))
+    final = evaluate_test(trained.model, one, placed(one))
     assert trained.curves["test/loss"][-1] == final.loss
 
 
@@ -348,6 +190,15 @@ def test_epochs_before_divergence_are_kept(run, train):
     assert len(trained.epochs) == 1
 
 
+def test_a_run_that_diverged_leaves_no_checkpoint_of_it(run, placed, tmp_path):
+    one = run(control=RELU, recipe={"learning_rate": 1e30, "epochs": 4, "batch_size": 100})
+    checkpoint = Checkpoints(tmp_path, seconds=0).of("key", "here")
+    trained = training.train(one, placed(one), CPU, lambda _: None, checkpoint)
+    assert trained.diverged_epoch == 2
+    state = checkpoint.read()  # of the epoch before
+    assert (state["step"], state["diverged_epoch"]) == (1, None)
+
+
 def test_validation_loss_that_is_not_finite_is_divergence(run, train):
     dataset = {"name": "digits", "subset": 120, "validation": 20}
     recipe = {"learning_rate": 1e30, "epochs": 4, "batch_size": 100}
@@ -360,9 +211,87 @@ def test_finished_run_has_not_diverged(run, train):
     assert train(run()).diverged_epoch is None
 
 
-def test_place_gives_shapes_for_channels(run, placed):
-    data = placed(run(dataset={"name": "digits", "normalise": "standard"}))
-    assert data.scale.shape == data.shift.shape == (1, 1, 1)
-    inputs = data.inputs(data.images)
-    assert inputs.mean().item() == pytest.approx(0, abs=1e-4)
-    assert np.isclose(inputs.std(correction=0).item(), 1, atol=1e-4)
+@pytest.fixture
+def together(run, placed):
+    """Trains runs of these seeds in a stack, with checkpoints in a folder if there is one."""
+
+    def train(seeds, size, *, folder=None, on_epoch=lambda _: None):
+        members = []
+        for seed in seeds:
+            one = run(seed, control=RELU, recipe={"epochs": 4, "batch_size": 50})
+            kept = Checkpoints(folder, seconds=0).of(one.run_key, "here") if folder else None
+            members.append(Member(one, placed(one), on_epoch, kept))
+        return training.train_together(members, CPU, size=size)
+
+    return train
+
+
+def bits(trained):
+    return [(weights(one.model).tolist(), one.curves) for one in trained]
+
+
+def test_a_stack_that_is_not_full_has_the_bits_of_a_full_one(together):
+    assert bits(together([0, 1], 3)) == bits(together([0, 1, 2], 3))[:2]
+
+
+def test_only_runs_that_were_asked_for_are_told_and_share_the_time(together):
+    told = []
+    trained = together([0, 1], 4, on_epoch=told.append)
+    assert len(trained) == 2
+    assert [epoch.number for epoch in told] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert all(
+        [epoch.seconds for epoch in one.epochs] == [epoch.seconds for epoch in trained[0].epochs]
+        for one in trained
+    )
+
+
+@pytest.fixture
+def stopped(together, tmp_path):
+    """A folder with the checkpoints of seeds 0 to 2, stopped in a stack after two epochs."""
+
+    def stop(epoch):
+        if epoch.number == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        together([0, 1, 2], 3, folder=tmp_path, on_epoch=stop)
+    return tmp_path
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [2, 0]], ids=["all", "those that are left"])
+def test_a_stack_goes_on_from_its_checkpoints_with_the_same_bits(together, stopped, seeds):
+    resumed = together(seeds, 3, folder=stopped)
+    assert [one.resumed_epoch for one in resumed] == [2] * len(seeds)
+    assert bits(resumed) == bits(together(seeds, 3))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "size"),
+    [([0, 1], 2), ([0], 1), ([0, 1, 3], 3)],
+    ids=["smaller", "alone", "a new run"],
+)
+def test_checkpoints_that_are_not_of_such_a_stack_are_left(together, stopped, seeds, size):
+    trained = together(seeds, size, folder=stopped)
+    assert [one.resumed_epoch for one in trained] == [None] * len(seeds)
+    assert bits(trained) == bits(together(seeds, size))
+
+
+def test_a_run_that_diverged_in_a_stack_is_not_told_again_after_a_stop(run, placed, tmp_path):
+    def members(on_epoch):
+        for seed, rate in enumerate((0.01, 1e30)):
+            recipe = {"epochs": 4, "batch_size": 100, "learning_rate": rate}
+            one = run(seed, control=RELU, recipe=recipe)
+            kept = Checkpoints(tmp_path, seconds=0).of(one.run_key, "here")
+            yield Member(one, placed(one), on_epoch, kept)
+
+    def stop(epoch):
+        if epoch.number == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        training.train_together(list(members(stop)), CPU, size=2)
+    told = []
+    good, bad = training.train_together(list(members(told.append)), CPU, size=2)
+    assert (good.diverged_epoch, bad.diverged_epoch, bad.resumed_epoch) == (None, 2, 3)
+    assert (len(good.epochs), len(bad.epochs)) == (4, 1)
+    assert [epoch.number for epoch in told] == [4]

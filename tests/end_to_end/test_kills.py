@@ -68,8 +68,8 @@ def test_a_process_killed_at_a_point_costs_nothing(subject, fault, whole, call, 
     code = driver.wait(120)
     assert subject.landed(fault), subject.log.read_text()
     if fault in IN_WORKERS:
-        assert code == 1
-        assert "ended by signal 9 while it trained this run" in subject.log.read_text()
+        assert code == 0, subject.log.read_text()  # another worker did its run again
+        assert "KILLED" not in subject.log.read_text()
     else:
         assert code == -signal.SIGKILL
     assert _end("out", call=call) == whole

@@ -212,18 +212,43 @@ def test_a_driver_killed_again_and_again_at_any_moment_ends_with_one_child_a_run
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_a_failed_run_and_the_study_goes_on(
+def test_a_killed_worker_costs_the_study_nothing_but_time(
     tiny_file, store_uri, start, read_until, go_on, children_of
 ):
     study = tiny_file(**LONG)
     driver = start("run", study, "--workers", 2, "--no-report")
     read_until(driver, "[1/6]")
-    command = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in _workers_of(driver.pid)}
-    worker = next(pid for pid, text in command.items() if "spawn_main" in text)
-    os.kill(worker, signal.SIGKILL)
+    os.kill(_trainers_of(driver.pid)[0], signal.SIGKILL)
+    rest = driver.stdout.read()
+    assert driver.wait() == 0, rest
+    assert "KILLED" not in rest
+    _assert_whole(children_of("tiny"))
+    assert go_on(study) == []
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_is_killed_twice_is_a_failed_one_and_the_study_goes_on(
+    tiny_file, store_uri, start, read_until, go_on, children_of
+):
+    study = tiny_file(seeds=1, recipe=LONG["recipe"])
+    driver = start("run", study, "--workers", 1, "--no-report")
+    read_until(driver, "2 to train")
+    killed: list[int] = []
+    deadline = time.monotonic() + 60
+    while len(killed) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        for pid in set(_trainers_of(driver.pid)) - set(killed):
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
     rest = driver.stdout.read()
     assert driver.wait() == 1
-    assert "ended by signal 9 while it trained this run" in rest
+    assert "ended by signal 9 while it trained this run, twice" in rest
     states = Counter(run.data.tags["state"] for run in children_of("tiny"))
-    assert states == {"FINISHED": 5, "KILLED": 1}
+    assert states == {"FINISHED": 1, "KILLED": 1}
     assert go_on(study) == []
+
+
+def _trainers_of(pid: int) -> list[int]:
+    """The workers of a driver, without what else it started."""
+    command = {one: Path(f"/proc/{one}/cmdline") for one in _workers_of(pid)}
+    return [one for one, path in command.items() if "spawn_main" in path.read_text()]

@@ -59,3 +59,21 @@ def test_misfit_data_is_refused_and_named(train: Part, test: Part, message: str)
 def test_a_label_beyond_the_named_classes_is_refused():
     with pytest.raises(DataError, match="expected labels 0 to 0, got 1"):
         assemble("toy", GOOD, GOOD, source="made", class_names=("only",))
+
+
+def test_data_that_are_on_a_device_already_are_not_copied():
+    made = assemble("toy", GOOD, GOOD, source="made")
+    there = made.to(torch.device("cpu"))
+    assert [one.data_ptr() for one in there.tensors] == [one.data_ptr() for one in made.tensors]
+    assert (there.name, there.digest) == (made.name, made.digest)
+
+
+def test_data_go_to_a_device_as_a_whole_and_stay_where_they_were():
+    made = assemble("toy", GOOD, GOOD, source="made", class_names=("cat", "dog"))
+    there = made.to(torch.device("meta"))
+    assert {one.device.type for one in there.tensors} == {"meta"}
+    assert {one.device.type for one in made.tensors} == {"cpu"}
+    assert [(one.shape, one.dtype) for one in there.tensors] == [
+        (one.shape, one.dtype) for one in made.tensors
+    ]
+    assert (there.class_names, there.digest) == (made.class_names, made.digest)

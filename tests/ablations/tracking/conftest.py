@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from ablations import data
-from ablations.data import Dataset
-from ablations.jobs import Job, Outcome, Worker, data_key
+from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec
 from ablations.tracking.outbox import Entry
 
@@ -17,11 +15,9 @@ STORE = "sqlite:////nowhere/mlflow.db"
 
 
 @pytest.fixture(scope="session")
-def outcome(digits: Dataset, run: Callable[..., RunSpec]) -> Outcome:
+def outcome(run: Callable[..., RunSpec], perform: Callable[..., Outcome]) -> Outcome:
     """A run of two epochs with the shift probe, as a worker hands it back."""
-    spec = run(recipe={"epochs": 2, "batch_size": 32})
-    worker = Worker({data_key(spec.dataset): data.prepare(digits, spec.dataset)}, "cpu")
-    return worker.perform(Job(spec, ("shift",)), lambda _: None)
+    return perform(Job(run(recipe={"epochs": 2, "batch_size": 32}), ("shift",)))
 
 
 @pytest.fixture(scope="session")

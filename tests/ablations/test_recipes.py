@@ -1,4 +1,4 @@
-"""What each key of a recipe does to training: schedules, losses, initial weights, precision."""
+"""What each key of a recipe does to training: schedules, losses, clipping, precision."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ import math
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
-from ablations import training
-from ablations.data import prepare
+from ablations import recipes, training
 from ablations.spec import Recipe
 
-CPU = torch.device("cpu")
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
 @pytest.fixture(scope="session")
-def train(run, digits):
-    def trained(seed=0, **recipe):
-        one = run(seed, control=RELU, recipe={"epochs": 1, "batch_size": 32, **recipe})
-        data = training.place(prepare(digits, one.dataset), one, CPU)
-        return training.train(one, data, CPU, lambda _: None)
+def learn(run, train):
+    def trained(**recipe):
+        return train(run(control=RELU, recipe={"epochs": 1, "batch_size": 32, **recipe}))
 
     return trained
 
@@ -61,7 +56,7 @@ LOW = 1 / 25
     ids=str,
 )
 def test_rate_factor_by_hand(recipe, n_steps, factors):
-    found = {step: training.rate_factor(Recipe(**recipe), step, n_steps) for step in factors}
+    found = {step: recipes.rate_factor(Recipe(**recipe), step, n_steps) for step in factors}
     assert found == pytest.approx(factors)
 
 
@@ -69,23 +64,23 @@ def test_rate_factor_by_hand(recipe, n_steps, factors):
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 100])
 def test_rate_factor_is_never_above_one_nor_below_zero(schedule, n_steps):
     recipe = Recipe(schedule=schedule)
-    factors = [training.rate_factor(recipe, step, n_steps) for step in range(n_steps)]
+    factors = [recipes.rate_factor(recipe, step, n_steps) for step in range(n_steps)]
     assert all(0 <= factor <= 1 for factor in factors)
 
 
-def test_schedule_scales_the_steps_of_training(train):
+def test_schedule_scales_the_steps_of_training(learn):
     # The second half of "step" goes a tenth of the way: by hand with two one-step epochs.
     one = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 100}
-    start = weights(train(**{**one, "learning_rate": 1e-30}).model)
-    first = weights(train(**one).model) - start
-    both = weights(train(**one, epochs=2).model) - start
-    stepped = weights(train(**one, epochs=2, schedule="step").model) - start
+    start = weights(learn(**{**one, "learning_rate": 1e-30}).model)
+    first = weights(learn(**one).model) - start
+    both = weights(learn(**one, epochs=2).model) - start
+    stepped = weights(learn(**one, epochs=2, schedule="step").model) - start
     torch.testing.assert_close(stepped - first, (both - first) / 10, rtol=0, atol=1e-6)
 
 
-def test_warmup_and_schedules_each_change_what_is_learnt(train):
+def test_warmup_and_schedules_each_change_what_is_learnt(learn):
     curves = [
-        tuple(train(epochs=2, learning_rate=0.01, **recipe).curves["train/loss"])
+        tuple(learn(epochs=2, learning_rate=0.01, **recipe).curves["train/loss"])
         for recipe in (
             {},
             {"warmup": 1},
@@ -98,13 +93,13 @@ def test_warmup_and_schedules_each_change_what_is_learnt(train):
 
 
 def test_mean_squared_error_is_against_one_hot_labels():
-    loss = training.training_loss(Recipe(loss="mse"))
+    loss = recipes.training_loss(Recipe(loss="mse"))
     logits, labels = torch.tensor([[1.0, 3.0], [0.5, 0.0]]), torch.tensor([1, 0])
     assert loss(logits, labels).item() == pytest.approx((1 + 4 + 0.25 + 0) / 4)
 
 
 def test_label_smoothing_by_hand():
-    loss = training.training_loss(Recipe(label_smoothing=0.2))
+    loss = recipes.training_loss(Recipe(label_smoothing=0.2))
     logits, labels = torch.tensor([[1.0, 0.0]]), torch.tensor([0])
     right, wrong = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
     assert loss(logits, labels).item() == pytest.approx(0.9 * right + 0.1 * wrong)
@@ -112,7 +107,7 @@ def test_label_smoothing_by_hand():
 
 def test_reported_loss_is_not_smoothed():
     smoothed, plain = Recipe(label_smoothing=0.2), Recipe()
-    assert training.evaluation_loss(smoothed) is training.evaluation_loss(plain)
+    assert recipes.evaluation_loss(smoothed) is recipes.evaluation_loss(plain)
 
 
 def test_plain_loss_is_cross_entropy():
@@ -120,7 +115,7 @@ def test_plain_loss_is_cross_entropy():
         torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),
         torch.arange(5) % 3,
     )
-    found = training.training_loss(Recipe())(logits, labels)
+    found = recipes.training_loss(Recipe())(logits, labels)
     assert torch.equal(found, functional.cross_entropy(logits, labels))
 
 
@@ -141,73 +136,27 @@ def test_plain_loss_is_cross_entropy():
     ],
     ids=str,
 )
-def test_recipe_key_changes_the_weights_and_gives_the_same_bits_again(train, recipe):
+def test_recipe_key_changes_the_weights_and_gives_the_same_bits_again(learn, recipe):
     plain = {key: value for key, value in recipe.items() if key in ("optimizer", "learning_rate")}
-    changed, again = train(**recipe), train(**recipe)
-    assert not torch.equal(weights(changed.model), weights(train(**plain).model))
+    changed, again = learn(**recipe), learn(**recipe)
+    assert not torch.equal(weights(changed.model), weights(learn(**plain).model))
     assert torch.equal(weights(changed.model), weights(again.model))
     assert weights(changed.model).isfinite().all()
 
 
-def test_gradient_clip_bounds_the_step_and_a_wide_one_changes_nothing(train):
+def test_gradient_clip_bounds_the_step_and_a_wide_one_changes_nothing(learn):
     sgd = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 100}
-    start = weights(train(**{**sgd, "learning_rate": 1e-30}).model)
-    clipped = weights(train(**sgd, gradient_clip=0.01).model)
+    start = weights(learn(**{**sgd, "learning_rate": 1e-30}).model)
+    clipped = weights(learn(**sgd, gradient_clip=0.01).model)
     assert (clipped - start).norm().item() == pytest.approx(0.01, rel=1e-3)
-    free, wide = train(**sgd), train(**sgd, gradient_clip=1e6)
+    free, wide = learn(**sgd), learn(**sgd, gradient_clip=1e6)
     assert torch.equal(weights(free.model), weights(wide.model))
 
 
-def test_bfloat16_keeps_weights_in_float32_and_stays_near(train):
-    rough, exact = train(precision="bfloat16"), train()
+def test_bfloat16_keeps_weights_in_float32_and_stays_near(learn):
+    rough, exact = learn(precision="bfloat16"), learn()
     assert {parameter.dtype for parameter in rough.model.parameters()} == {torch.float32}
     assert rough.curves["train/loss"] == pytest.approx(exact.curves["train/loss"], rel=0.02)
-
-
-@pytest.fixture
-def initial(run):
-    def model(init="default", seed=0):
-        return training.initial_model(run(seed, control=RELU, recipe={"init": init}), CPU)
-
-    return model
-
-
-def fans(weight):
-    receptive = weight[0, 0].numel() if weight.dim() > 2 else 1
-    return weight.shape[1] * receptive, weight.shape[0] * receptive
-
-
-@pytest.mark.parametrize(
-    ("init", "deviation"),
-    [
-        ("default", lambda n_in, _: math.sqrt(1 / (3 * n_in))),
-        ("xavier_uniform", lambda n_in, n_out: math.sqrt(2 / (n_in + n_out))),
-        ("kaiming", lambda n_in, _: math.sqrt(2 / n_in)),
-    ],
-)
-def test_init_rule_gives_its_deviation_to_every_layer(initial, init, deviation):
-    layers = [
-        layer for layer in initial(init).modules() if isinstance(layer, nn.Conv2d | nn.Linear)
-    ]
-    for layer in layers:
-        expected = deviation(*fans(layer.weight))
-        spread = 4 / math.sqrt(2 * layer.weight.numel())  # four standard errors
-        assert layer.weight.std().item() == pytest.approx(expected, rel=spread)
-
-
-def test_init_rule_moves_weights_only(initial):
-    # Biases are drawn layer by layer before the rule draws the weights again.
-    default, xavier = initial().state_dict(), initial("xavier_uniform").state_dict()
-    for name, value in default.items():
-        assert torch.equal(value, xavier[name]) == name.endswith("bias")
-
-
-def test_initial_weights_follow_the_seed_and_not_the_callers_state(initial):
-    torch.manual_seed(1)
-    first = weights(initial())
-    torch.manual_seed(2)
-    assert torch.equal(first, weights(initial()))
-    assert not torch.equal(first, weights(initial(seed=1)))
 
 
 @pytest.fixture
@@ -235,26 +184,26 @@ def torch_settings():
     ids=str,
 )
 def test_recipe_sets_rounding_and_determinism_and_puts_them_back(
-    train, monkeypatch, torch_settings, recipe, expected
+    learn, monkeypatch, torch_settings, recipe, expected
 ):
     during = []
     step = training.train_step
 
-    def watched(stepper, inputs, labels):
+    def watched(program, inputs, labels):
         during.append(torch_settings())
-        return step(stepper, inputs, labels)
+        return step(program, inputs, labels)
 
     monkeypatch.setattr(training, "train_step", watched)
-    train(**recipe)
+    learn(**recipe)
     assert set(during) == {expected}
     assert torch_settings() == ("medium", False)
 
 
-def test_settings_are_put_back_when_training_fails(train, monkeypatch, torch_settings):
-    def failing(stepper, inputs, labels):
+def test_settings_are_put_back_when_training_fails(learn, monkeypatch, torch_settings):
+    def failing(program, inputs, labels):
         raise RuntimeError("boom")
 
     monkeypatch.setattr(training, "train_step", failing)
     with pytest.raises(RuntimeError, match="boom"):
-        train()
+        learn()
     assert torch_settings() == ("medium", False)
