@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from ablations import data, devices, pace
+from ablations import compiler, data, devices, pace
 from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
@@ -97,6 +97,8 @@ class Prepared:
             DataError: The data set cannot be had.
             SpecError: The study does not fit the data, the networks or the device.
         """
+        if not options.cuda_graphs:
+            compiler.leave_out()
         self.spec, self.options = spec, options
         self._env_keys: dict[str, str] = {}
         self.device = devices.choose(options.device)
