@@ -39,4 +39,4 @@ class _StandIn(ModuleType):
 def leave_out() -> None:
     """Load the compiler when something is compiled and not before; it may be there already."""
     if _NAME not in sys.modules:
-        sys.modules[_NAME] = torch._dynamo = _StandIn(_NAME)  # type: ignore[assignment]
+        sys.modules[_NAME] = torch._dynamo = _StandIn(_NAME)

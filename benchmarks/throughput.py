@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ablations import data
-from ablations.preparation import RunOptions
+from ablations.options import RunOptions
 from ablations.runner import run_study
 from ablations.spec import StudySpec
 from ablations.study_file import parse_study
