@@ -19,9 +19,7 @@ from typing import Any
 import torch
 
 from ablations import faults
-
-SECONDS = 10.0
-"""The least time between two checkpoints: a run that is shorter trains again from its start."""
+from ablations.options import CHECKPOINT_SECONDS
 
 _FOLDER, _SUFFIX = "checkpoints", ".pt"
 _log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ class Checkpoints:
     """
 
     work_dir: Path
-    seconds: float = SECONDS
+    seconds: float = CHECKPOINT_SECONDS
 
     def of(self, run_key: str, env_key: str) -> Checkpoint:
         """The checkpoint of one run in one environment."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from ablations import devices, outcomes
+from ablations import compiler, devices, outcomes
 from ablations.checkpoints import Checkpoint, Checkpoints
 from ablations.data import Dataset
 from ablations.outcomes import Job, Outcome, environment_of
@@ -80,6 +80,8 @@ class Worker:
 
     def prepared(self) -> Worker:
         """Itself, once in each process before the first job: its data on its device."""
+        if not self.compiled:
+            compiler.leave_out()
         device = torch.device(self.device)
         devices.prepare_process(device)
         for path in self.plugins:

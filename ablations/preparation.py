@@ -6,21 +6,19 @@ Called by the runner, and by the commands that look at a plan and train nothing.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
-from ablations import data, devices, pace
+from ablations import compiler, data, devices, pace
 from ablations.arms import Arm, DataFacts
-from ablations.checkpoints import SECONDS, Checkpoint, Checkpoints
+from ablations.checkpoints import Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
 from ablations.errors import DataError, SpecError, nearest
 from ablations.estimates import TRAINED_STATES, Estimate, Known, estimate
 from ablations.grouping import MOST, grouped
 from ablations.jobs import Stack, Worker, data_key
+from ablations.options import RunOptions
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, make_plan, run_states
 from ablations.record import StoredRun
@@ -28,58 +26,7 @@ from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import plugin_source
 from ablations.timing import Measured
 from ablations.timing import measure as measure_paces
-from ablations.tracking.tracker import DEFAULT_WORK_DIR
 from lenet_variants import anatomy, measure
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a study is run; nothing here changes a number but the device and, by rounding, `stack`.
-
-    Attributes:
-        tracking_uri: The MLflow store; see `ablations.tracking.store.tracking_uri`.
-        work_dir: Where the outbox, the checkpoints and the lock are.
-        data_dir: Where data sets are looked for first.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        workers: Worker processes; None means one a core.
-        executor: None means `local` on a CPU, else `inline`.
-        retry_failed: Train runs again that failed (out of memory, an exception, a killed worker).
-        fresh: Train every planned run again, as a new attempt.
-        wait: Wait for another driver to end where one is at work.
-        only: Arms to train in this call; empty means all.
-        seeds: Seeds to train in this call; empty means all.
-        stack: Runs that are trained in one program, at most; None means as many as fit on a GPU,
-            and one elsewhere.
-        cuda_graphs: Compile the step of stacks to CUDA graphs.
-        checkpoint_seconds: The least time between two checkpoints of a run.
-        study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong
-            with it is told under its name. Without one, plug-ins lie in the current folder.
-    """
-
-    tracking_uri: str | None = None
-    work_dir: Path = DEFAULT_WORK_DIR
-    data_dir: Path | None = None
-    device: str = "auto"
-    workers: int | None = None
-    executor: Literal["local", "inline"] | None = None
-    retry_failed: bool = False
-    fresh: bool = False
-    wait: bool = False
-    only: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    stack: int | None = None
-    cuda_graphs: bool = False
-    checkpoint_seconds: float = SECONDS
-    study_file: Path | None = None
-
-    @property
-    def n_workers(self) -> int:
-        """Worker processes of the local executor."""
-        if self.workers:
-            return self.workers
-        if hasattr(os, "sched_getaffinity"):  # the cores this process may use, where Linux tells
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
 
 
 class Prepared:
@@ -97,6 +44,8 @@ class Prepared:
             DataError: The data set cannot be had.
             SpecError: The study does not fit the data, the networks or the device.
         """
+        if not options.cuda_graphs:
+            compiler.leave_out()
         self.spec, self.options = spec, options
         self._env_keys: dict[str, str] = {}
         self.device = devices.choose(options.device)

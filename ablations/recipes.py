@@ -83,17 +83,18 @@ def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[obj
 @contextmanager
 def precise(recipe: Recipe) -> Iterator[None]:
     """Rounding and determinism as the recipe says, put back afterwards."""
+    # `use_deterministic_algorithms` would do the same and load the compiler, to tell it too.
     matmul, deterministic = (
         torch.get_float32_matmul_precision(),
-        torch.are_deterministic_algorithms_enabled(),
+        torch.get_deterministic_debug_mode(),
     )
     torch.set_float32_matmul_precision("high" if recipe.precision == "tf32" else "highest")
-    torch.use_deterministic_algorithms(recipe.deterministic)
+    torch.set_deterministic_debug_mode("error" if recipe.deterministic else "default")
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(matmul)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

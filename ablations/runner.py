@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 
 from ablations import faults, pace
 from ablations.executors.base import Began, Ended, Event, Executor
+from ablations.executors.crew import Crew
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
 from ablations.jobs import Worker
 from ablations.live import LiveFile
+from ablations.options import RunOptions
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
-from ablations.preparation import Prepared, RunOptions
+from ablations.preparation import Prepared
 from ablations.probes import PROBES, probe_key
 from ablations.progress import Observer, Planned, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
@@ -27,7 +29,10 @@ from ablations.tracking.tracker import Tracker
 
 
 def run_study(
-    spec: StudySpec, options: RunOptions | None = None, observe: Observer = lambda _: None
+    spec: StudySpec,
+    options: RunOptions | None = None,
+    observe: Observer = lambda _: None,
+    crew: Crew | None = None,
 ) -> list[RunRecord]:
     """Train what a study lacks, and track it.
 
@@ -39,6 +44,7 @@ def run_study(
         spec: From `load_study`; its plug-ins must be registered.
         options: How to run.
         observe: Told of every event, in the caller's thread.
+        crew: Processes that were started already, for the `local` executor; see `hiring`.
 
     Returns:
         The records of the runs trained by this call, in the order in which they ended.
@@ -46,7 +52,7 @@ def run_study(
     Raises:
         SpecError, DataError: Nothing was trained.
         LockedError: Another driver is at work, and `options.wait` is not set.
-        StoreError: The store cannot be reached; finished runs are kept in the outbox.
+        StoreError: The store cannot be reached or made; finished runs are kept in the outbox.
         KeyboardInterrupt: After the runs in flight were recorded as INTERRUPTED.
     """
     options = options or RunOptions()
@@ -59,7 +65,6 @@ def run_study(
     with driver_lock(options.work_dir, uri, work, on_wait if options.wait else None):
         prepared.checkpoints.sweep()
         tracker = Tracker(uri, options.work_dir, prepared.plan.former)
-        changes = tracker.open_study(prepared.plan)
         live = LiveFile(options.work_dir, spec.study, uri)
 
         def tell(event: Event | Planned | Waiting) -> None:
@@ -67,7 +72,7 @@ def run_study(
             observe(event)
 
         try:
-            records = _Driver(prepared, tracker, tell).run(tuple(changes))
+            records = _Driver(prepared, tracker, tell, crew or Crew()).run()
         finally:
             live.remove()
     pace.keep(pace.of_records(records))
@@ -77,9 +82,13 @@ def run_study(
 class _Driver:
     """One call of `run_study`: what is to be done, what is in flight, what has ended."""
 
-    def __init__(self, prepared: Prepared, tracker: Tracker, observe: Observer) -> None:
-        self.prepared, self.tracker, self.observe = prepared, tracker, observe
+    def __init__(self, prepared: Prepared, tracker: Tracker, observe: Observer, crew: Crew) -> None:
+        self.prepared, self.tracker, self.observe, self.crew = prepared, tracker, observe, crew
         self.study, self.options = prepared.spec.study, prepared.options
+        self.is_open = False
+        self.changes: tuple[str, ...] = ()
+        if not tracker.is_new():
+            self._open()
         self.stored = tracker.stored_runs()
         self.in_flight: dict[str, Began] = {}
         self.records: list[RunRecord] = []
@@ -87,7 +96,17 @@ class _Driver:
         for held in self.stored:
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
 
-    def run(self, changes: tuple[str, ...]) -> list[RunRecord]:
+    def _open(self) -> None:
+        """Store the plan, once: before anything is trained or, in a new store, before it ends.
+
+        Making a store takes longer than starting to train, and no run can be in it yet.
+        """
+        if not self.is_open:
+            self.changes = tuple(self.tracker.open_study(self.prepared.plan))
+            self.is_open = True
+
+    def run(self) -> list[RunRecord]:
+        """Do what is missing; the records of the runs that were trained."""
         states = self.prepared.states(self.stored)
         status = "KILLED"
         try:
@@ -96,13 +115,15 @@ class _Driver:
             stacks = self.prepared.stacks(jobs)
             n_workers = min(self.options.n_workers, len(stacks))
             plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
-            self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, changes))
+            self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes))
             if jobs:
                 self._executor(jobs).run(stacks, self._on_event)
+            self._open()
             status = "FINISHED"
         finally:
             self._record_interrupted()
-            self.tracker.close_study(self.study, status)
+            if self.is_open:
+                self.tracker.close_study(self.study, status)
         return self.records
 
     @property
@@ -183,11 +204,14 @@ class _Driver:
         return (
             InlineExecutor(worker)
             if kind == "inline"
-            else LocalExecutor(worker, self.options.n_workers)
+            else LocalExecutor(
+                worker, self.options.n_workers, crew=self.crew, work_dir=self.options.work_dir
+            )
         )
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Began):
+            self._open()
             self.in_flight[event.job.run.run_key] = event
         if isinstance(event, Ended):
             self.in_flight.pop(event.outcome.job.run.run_key)

@@ -20,9 +20,10 @@ UNMIRRORED = {
     "ablations/__main__.py": "one call, made by the end-to-end tests",
     "ablations/cli/options.py": "declarations, used by the tests of every command",
     **dict.fromkeys(
-        (f"ablations/executors/{name}.py" for name in ("base", "inline", "local")),
+        (f"ablations/executors/{name}.py" for name in ("base", "inline")),
         "one contract for every executor, tests/contracts/test_executors.py",
     ),
+    "ablations/executors/serving.py": "the other side of the pipe, used by the tests of `local`",
 }
 
 MODULES = sorted(
@@ -151,6 +152,12 @@ def test_importing_the_packages_loads_nothing_heavy():
 def test_checking_and_planning_a_study_loads_nothing_heavy():
     modules = ("study_file", "spec", "plan", "arms", "cells", "designs", "record", "history")
     assert loaded_by(*(f"ablations.{name}" for name in modules), "lenet_variants.card") == set()
+
+
+def test_starting_workers_loads_nothing_heavy():
+    assert (
+        loaded_by("ablations.hiring", "ablations.executors.crew", "ablations.cli.commands") == set()
+    )
 
 
 def test_analysing_loads_no_torch_no_store_and_no_drawing():

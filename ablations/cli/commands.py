@@ -5,6 +5,7 @@ Imports nothing heavy before a command needs it, so that `--help` is there at on
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from importlib import resources
@@ -67,6 +68,8 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
+    finally:
+        gc.freeze()  # the end of a process looks for garbage in all that torch and MLflow loaded
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler's)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +24,10 @@ from ablations.cli.terminal import console, print_json
 from ablations.errors import SpecError, counted
 
 if TYPE_CHECKING:
-    from ablations.preparation import Prepared, RunOptions
+    from ablations.executors.base import Event
+    from ablations.options import RunOptions
+    from ablations.preparation import Prepared
+    from ablations.progress import Observer, Planned, Waiting
     from ablations.spec import StudySpec
     from ablations.tracking.tracker import Tracker
 
@@ -51,7 +56,7 @@ def plan(  # noqa: PLR0913 (a command's options)
     Example: ablations plan studies/lenet-notes.yaml
     """
     from ablations.cli import listings
-    from ablations.preparation import RunOptions
+    from ablations.options import RunOptions
 
     options = RunOptions(
         tracking_uri=tracking_uri,
@@ -126,7 +131,7 @@ def run(  # noqa: PLR0913 (a command's options)
 
     Example: ablations run studies/quick.yaml --set seeds=3
     """
-    from ablations.preparation import RunOptions
+    from ablations.options import RunOptions
 
     if executor not in (None, "local", "inline"):
         raise SpecError("--executor", [f"must be local or inline, got {executor!r}"])
@@ -148,7 +153,7 @@ def run(  # noqa: PLR0913 (a command's options)
         study_file=study,
     )
     spec = _load(study, settings, options)
-    n_failed = _run(spec, options)
+    n_failed = _run(spec, options, is_reported=report)
     if report:
         _report(spec.study, tracking_uri, work_dir, out, "all")
     if n_failed:
@@ -173,21 +178,39 @@ def _seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _run(spec: StudySpec, options: RunOptions) -> int:
+def _run(spec: StudySpec, options: RunOptions, *, is_reported: bool) -> int:
     """How many of the study's runs have failed, now or in an earlier call."""
-    from ablations.cli.progress import display
-    from ablations.runner import run_study
+    from ablations.hiring import hire
 
     try:
-        with display(console()) as shown:
-            run_study(spec, options, shown.observe)
-            return shown.pace.n_failed
+        with hire(spec, options) as crew:
+            from ablations.cli.progress import display
+            from ablations.runner import run_study
+
+            with display(console()) as shown:
+                observe = _preparing_report(shown.observe) if is_reported else shown.observe
+                run_study(spec, options, observe, crew)
+                return shown.pace.n_failed
     except KeyboardInterrupt:
         typer.echo(
             "stopped; finished runs are kept, and the same command goes on from here",
             err=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _preparing_report(observe: Observer) -> Observer:
+    """The same, loading what a report needs while the first runs train: that takes seconds."""
+    loading = Thread(target=import_module, args=("ablations.cli.reporting",), daemon=True)
+
+    def observed(event: Event | Planned | Waiting) -> None:
+        from ablations.executors.base import Began
+
+        if isinstance(event, Began) and loading.ident is None:
+            loading.start()
+        observe(event)
+
+    return observed
 
 
 def status(
@@ -209,7 +232,7 @@ def status(
     Example: ablations status studies/lenet-notes.yaml --watch
     """
     from ablations.cli import watching
-    from ablations.preparation import RunOptions
+    from ablations.options import RunOptions
 
     path = Path(study)
     options = RunOptions(

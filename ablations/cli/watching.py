@@ -19,8 +19,9 @@ from ablations.cli.listings import counts_text
 from ablations.cli.terminal import duration
 from ablations.errors import StudyNotFoundError, counted
 from ablations.live import AtWork, Snapshot, read_snapshot
+from ablations.options import RunOptions
 from ablations.plan import run_states
-from ablations.preparation import Prepared, RunOptions
+from ablations.preparation import Prepared
 from ablations.record import now_ms
 from ablations.tracking.locks import folder_is_held, is_driven
 from ablations.tracking.outbox import Outbox

@@ -27,10 +27,9 @@ from ablations.record import Measurement, RunRecord, RunState, StoredRun
 from ablations.tracking.locks import folder_lock, history_lock, store_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
-from ablations.tracking.store import MlflowStore, run_filter, search_runs
+from ablations.tracking.store import MlflowStore, exists, run_filter, search_runs
 
 RETRY_SECONDS = 30.0
-DEFAULT_WORK_DIR = Path(".ablations")
 _log = logging.getLogger(__name__)
 
 
@@ -174,8 +173,14 @@ class Tracker:
                 if key:
                     self.store.client.set_tag(run.info.run_id, record.TAG_RUN_KEY, key)
 
+    def is_new(self) -> bool:
+        """Whether there is no store yet, and nothing that waits for it: all that it could hold."""
+        return not exists(self.store.uri) and not self.n_waiting()
+
     def stored_runs(self) -> list[StoredRun]:
-        """Every run the store holds, of every study."""
+        """Every run the store holds, of every study; looking makes none."""
+        if not exists(self.store.uri):
+            return []
         stored, former = self.store.stored_runs(), self.former
         return [replace(run, run_key=former.get(run.run_key, run.run_key)) for run in stored]
 

@@ -74,12 +74,6 @@ def test_data_that_cannot_be_found_is_refused(tiny, options, home):
         Prepared(spec, options)
 
 
-def test_the_number_of_workers_is_the_cores_unless_told(options, monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
-    assert options.n_workers == 3
-    assert replace(options, workers=7).n_workers == 7
-
-
 def test_only_arms_with_runs_to_train_are_measured_and_their_pace_is_kept(tiny, options, cache):
     prepared = Prepared(parse_study(tiny()), replace(options, workers=1))
     done = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -276,3 +277,20 @@ def test_run_takes_one_arm_alone(call, tiny_file, store_uri):
     wrong = call("run", tiny_file(), "--only", "activation=rel")
     assert wrong.exit_code == 2
     assert "did you mean 'activation=relu'?" in wrong.output
+
+
+def test_a_study_that_is_done_starts_no_worker(call, tiny_file, store_uri, monkeypatch):
+    study = tiny_file()
+    call("run", study, *INLINE, "--no-report")
+    monkeypatch.setattr("ablations.executors.crew._started", None)
+    again = call("run", study, "--device", "cpu", "--no-report")
+    assert again.exit_code == 0
+    assert "nothing to train" in again.output
+
+
+def test_a_mistake_that_only_the_data_show_leaves_no_worker(call, tiny_file, home):
+    result = call("run", tiny_file(dataset={"name": "digits", "subset": 5000}), "--device", "cpu")
+    assert result.exit_code == 2
+    assert "subset" in result.output
+    assert multiprocessing.active_children() == []
+    assert not (home / "mlflow.db").exists()
