@@ -24,7 +24,7 @@ class RunSpec:
     """One training: all a worker needs, and the key that names it.
 
     Attributes:
-        position: Its place, from 0, in the order in which the study's runs are started.
+        position: Its place, from 0, in the plan: seed by seed, the longest first.
         identity: What `run_key` is the digest of.
     """
 
@@ -227,14 +227,14 @@ def make_plan(
 
 
 def _runs(seeds: Sequence[int], arms: Sequence[tuple[Arm, StudySpec]]) -> Iterable[RunSpec]:
-    longest_first = sorted(arms, key=lambda pair: -_length(pair[0]))
+    longest_first = sorted(arms, key=lambda pair: -training_macs(pair[0]))
     ordered = ((spec, arm, seed) for seed in seeds for arm, spec in longest_first)
     for position, (spec, arm, seed) in enumerate(ordered):
         yield replace(_run(spec, arm, seed), position=position)
 
 
-def _length(arm: Arm) -> int:
-    """Multiply-accumulates of one training, forward only."""
+def training_macs(arm: Arm) -> int:
+    """Multiply-accumulates of one training of an arm, forward only."""
     return arm.n_macs * arm.n_images * arm.recipe.epochs
 
 

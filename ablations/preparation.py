@@ -19,8 +19,9 @@ from ablations.estimates import TRAINED_STATES, Estimate, Known, estimate
 from ablations.grouping import MOST, grouped
 from ablations.jobs import Stack, Worker, data_key
 from ablations.options import RunOptions
+from ablations.ordering import ordered
 from ablations.outcomes import Job
-from ablations.plan import RunSpec, make_plan, run_states
+from ablations.plan import RunSpec, make_plan, run_states, training_macs
 from ablations.record import StoredRun
 from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import plugin_source
@@ -159,6 +160,14 @@ class Prepared:
     @property
     def _n_at_a_time(self) -> int:
         return self.options.n_workers if self.device.type == "cpu" else 1
+
+    def ordered(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs in the order in which they are started; see `ablations.ordering`."""
+
+        def length(job: Job) -> float:
+            return 0.0 if job.weights is not None else training_macs(self.plan.arm(job.run.arm))
+
+        return ordered(jobs, length, self._n_at_a_time)
 
     def stacks(self, jobs: Sequence[Job]) -> list[Stack]:
         """The jobs as workers are given them; see `ablations.grouping`."""

@@ -111,7 +111,7 @@ class _Driver:
         status = "KILLED"
         try:
             self._link_ended(states)
-            jobs = self._jobs(states)
+            jobs = self.prepared.ordered(self._jobs(states))
             stacks = self.prepared.stacks(jobs)
             n_workers = min(self.options.n_workers, len(stacks))
             plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
