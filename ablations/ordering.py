@@ -1,7 +1,7 @@
 """The order in which runs are started: seed by seed, and in the end so that all cores end together.
 
-Pure; called by `preparation`. Seeds that are whole early are what a report on part of a study needs;
-runs of different length in the last seed would leave cores idle.
+Pure; called by `preparation`. A report on part of a study needs seeds that are whole early; runs of
+different length in the last of them would leave cores idle.
 """
 
 from __future__ import annotations
