@@ -91,11 +91,14 @@ def _size(run: RunSpec, n_planned: int, most: int, memory_bytes: int) -> tuple[i
     """Runs in each stack of a shape, and why it is 1 where it is."""
     if n_planned == 1:
         return 1, "no other run has its shape"
-    fitting = int(_USABLE * memory_bytes // run_bytes(run))
-    if fitting <= 1:
-        return 1, f"two of it need more than the memory of {memory_bytes / 1e9:.1f} GB"
-    if reason := why_alone(run):
-        return 1, reason
+    try:
+        fitting = int(_USABLE * memory_bytes // run_bytes(run))
+        if fitting <= 1:
+            return 1, f"two of it need more than the memory of {memory_bytes / 1e9:.1f} GB"
+        if reason := why_alone(run):
+            return 1, reason
+    except Exception as error:  # a user's builder may fail in any way; its run will say so
+        return 1, f"it cannot be built: {type(error).__name__}: {error}"
     n_stacks = math.ceil(n_planned / min(most, fitting))
     return math.ceil(n_planned / n_stacks), ""
 

@@ -105,7 +105,7 @@ class Worker:
             told = f"{type(error).__name__}: {error}"
             if stack.size == 1:
                 state = RunState.OOM if is_full else RunState.FAILED
-                return [self.failed(stack.jobs[0], state, started, error=error)]
+                return [self.failed(stack.jobs[0], state, started, stack=stack, error=error)]
         # Outside the handler, whose traceback holds on to the memory of the stack that failed; and
         # some of its objects refer to each other.
         gc.collect()
@@ -125,7 +125,12 @@ class Worker:
         if first.weights is not None:
             model = _restored(first.run, first.weights, device)
             return [outcomes.probed(first, model, data[0])]
-        watch = outcomes.Watch(device, stack_size=stack.size, alone_because=stack.alone_because)
+        watch = outcomes.Watch(
+            device,
+            stack_size=stack.size,
+            alone_because=stack.alone_because,
+            compiled=self._is_compiled(stack),
+        )
         members = [
             Member(job.run, own, _telling(on_epoch, job), self._checkpoint(job.run))
             for job, own in zip(stack.jobs, data, strict=True)
@@ -152,12 +157,13 @@ class Worker:
         state: RunState,
         started_ms: int,
         *,
+        stack: Stack | None = None,
         error: BaseException | None = None,
         message: str = "",
         log: str = "",
     ) -> Outcome:
         """The outcome of a job that did not end by itself; see `outcomes.failed`."""
-        return outcomes.failed(
+        outcome = outcomes.failed(
             job,
             state,
             environment_of(job.run, torch.device(self.device)),
@@ -166,6 +172,18 @@ class Worker:
             message=message,
             log=log,
         )
+        if outcome.record is None or stack is None:
+            return outcome
+        record = replace(
+            outcome.record,
+            stack_size=stack.size,
+            alone_because=stack.alone_because,
+            compiled=self._is_compiled(stack),
+        )
+        return replace(outcome, record=record)
+
+    def _is_compiled(self, stack: Stack) -> bool:
+        return self.compiled and stack.size > 1
 
 
 def _telling(on_epoch: OnEpoch, job: Job) -> Callable[[Epoch], None]:

@@ -17,12 +17,12 @@ from ablations.run_data import RunData
 BATCHES = (1, 256)
 """Images in a pass: an answer by itself, and a service under load."""
 
-N_PASSES, WARM_UP, MOST_SECONDS = 15, 3, 0.5
+N_PASSES, WARM_UP, MOST_SECONDS = 7, 2, 0.5
 
 
 @torch.inference_mode()
 def latency(model: nn.Module, data: RunData) -> dict[str, float]:
-    """Seconds of a forward pass in eval mode, the median of up to 15, by batch size.
+    """Seconds of a forward pass in eval mode, the median of up to 7, by batch size.
 
     At least one pass is timed, and no further one is begun after half a second. The images are of
     the training set: it is no evaluation.

@@ -68,8 +68,16 @@ def environment_of(run: RunSpec, device: torch.device) -> Environment:
 class Watch:
     """When a program began, how it trained, and the memory that took; made before it starts."""
 
-    def __init__(self, device: torch.device, *, stack_size: int, alone_because: str) -> None:
-        self.device, self.stack_size, self.alone_because = device, stack_size, alone_because
+    def __init__(
+        self,
+        device: torch.device,
+        *,
+        stack_size: int = 1,
+        alone_because: str = "",
+        compiled: bool = False,
+    ) -> None:
+        self.device, self.compiled = device, compiled
+        self.stack_size, self.alone_because = stack_size, alone_because
         self.started_ms = now_ms()
         self._memory = devices.PeakMemory(device)
         self.memory: dict[str, float] = {}
@@ -90,8 +98,9 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = job.run.recipe.epochs
         return _diverged(job, trained, watch, costs)
-    costs |= latency(trained.model, data)
     measurements, message = _measured(job, trained.model, data)
+    found, trouble = _latency(trained.model, data)
+    costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
     record = _record(
         job.run,
         RunState.FINISHED,
@@ -192,6 +201,7 @@ def _record(
         resumed_epoch=trained.resumed_epoch,
         stack_size=watch.stack_size,
         alone_because=watch.alone_because,
+        compiled=watch.compiled,
     )
 
 
@@ -205,6 +215,14 @@ def _train_costs(trained: Trained) -> dict[str, float]:
         "cost/epoch_seconds": seconds / len(trained.epochs),
         "cost/images_per_second": n_images / seconds,
     }
+
+
+def _latency(model: nn.Module, data: RunData) -> tuple[dict[str, float], str]:
+    """The seconds of a pass, or what kept them from it: a trained run is not lost by a clock."""
+    try:
+        return latency(model, data), ""
+    except Exception as error:  # a network may refuse one image, or 256
+        return {}, f"latency: {type(error).__name__}: {error}"
 
 
 def _measured(job: Job, model: nn.Module, data: RunData) -> tuple[tuple[Measurement, ...], str]:

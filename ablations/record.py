@@ -173,6 +173,7 @@ class RunRecord:
         epoch_seconds: What each epoch's training took.
         stack_size: Runs in the program that trained it; 1 if it was trained alone.
         alone_because: Why it was, where stacks were asked for; empty otherwise.
+        compiled: Whether its stack's gradients were compiled.
     """
 
     run_key: str
@@ -196,6 +197,7 @@ class RunRecord:
     epoch_seconds: list[float] = field(default_factory=list)
     stack_size: int = 1
     alone_because: str = ""
+    compiled: bool = False
 
     @property
     def env_key(self) -> str:

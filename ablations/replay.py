@@ -140,7 +140,10 @@ def replay(
     run = _spec(then.record)
     raw = data.load(run.dataset.name, data_dir=data_dir)
     checked = _checked(run, newest.run_key, raw)
-    now = _trained(Stack((Job(checked),), then.record.stack_size), raw, str(place), observe)
+    stack = Stack((Job(checked),), then.record.stack_size)
+    prepared = {data_key(checked.dataset): data.prepare(raw, checked.dataset)}
+    worker = Worker(prepared, str(place), compiled=then.record.compiled)
+    now = _trained(stack, worker, observe)
     return Replay(newest, then.record.environment.differences(here), compare(then, now))
 
 
@@ -220,12 +223,11 @@ def _refusal(run_key: str, problems: Sequence[str]) -> SpecError:
     return SpecError(f"run {run_key[:16]} would not be trained as it was", problems)
 
 
-def _trained(stack: Stack, raw: Dataset, device: str, observe: Callable[[Event], None]) -> Training:
+def _trained(stack: Stack, worker: Worker, observe: Callable[[Event], None]) -> Training:
     """What training it from the start leaves, on the path of any run; no checkpoint is read.
 
     One of several runs of a stack is trained in a stack of that size: bits depend on no more.
     """
-    run = stack.jobs[0].run
     ended: list[Ended] = []
 
     def keep(event: Event) -> None:
@@ -233,7 +235,6 @@ def _trained(stack: Stack, raw: Dataset, device: str, observe: Callable[[Event],
             ended.append(event)
         observe(event)
 
-    worker = Worker({data_key(run.dataset): data.prepare(raw, run.dataset)}, device)
     InlineExecutor(worker).run([stack], keep)
     record, files = ended[0].outcome.record, ended[0].outcome.files
     assert record is not None  # noqa: S101 (a job without weights leaves one)

@@ -159,7 +159,9 @@ class LocalExecutor:
         message += f"; its log: {log}" if log else ""
         said = logs.tail(log, seat.log_start) if log else ""
         return [
-            self.worker.failed(job, RunState.KILLED, seat.started_ms, message=message, log=said)
+            self.worker.failed(
+                job, RunState.KILLED, seat.started_ms, stack=stack, message=message, log=said
+            )
             for job in stack.jobs
         ]
 

@@ -207,3 +207,18 @@ def test_asking_draws_nothing_from_the_global_generator(run):
     before = torch.random.get_rng_state()
     assert why_alone(one) is None
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_network_that_cannot_be_built_is_left_to_its_own_run(plan, forget_plugins):
+    broken = []
+
+    @registry.register_variant("brittle", source="this test")
+    def brittle(input_shape, n_classes):
+        """One linear layer, until it breaks."""
+        if broken:
+            raise RuntimeError("its file is gone")
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, n_classes))
+
+    planned = only(plan, control="brittle")
+    broken.append(True)
+    assert "it cannot be built" in alone(planned, memory_bytes=PLENTY)

@@ -79,7 +79,7 @@ def test_no_gradient_is_kept(run, placed):
 
 def test_the_median_leaves_out_the_first_passes(run, placed, clock, monkeypatch):
     monkeypatch.setattr(module, "BATCHES", (1,))
-    clock(*[0.1] * WARM_UP, *[0.001] * 7, 0.002, *[0.003] * 7)
+    clock(*[0.1] * WARM_UP, *[0.001] * 3, 0.002, *[0.003] * 3)
     model = Watched()
     found = latency(model, placed(run()))
     assert len(model.seen) == WARM_UP + N_PASSES

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ablations import devices, outcomes, probes
 from ablations.evaluation import evaluate_test
@@ -225,3 +226,26 @@ def test_a_job_that_failed_is_told_with_its_last_words(run):
     assert outcomes.failed(probing, RunState.KILLED, here, 5, message="gone") == Outcome(
         probing, None, message="gone"
     )
+
+
+class Choosy(nn.Module):
+    """Refuses a batch of 256, as a network may that was made for another."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        if len(images) == 256:
+            raise RuntimeError("no batch of 256")
+        return self.model(images)
+
+
+def test_a_trained_run_is_not_lost_by_a_clock(run, placed, train):
+    one = run(recipe={"epochs": 1, "batch_size": 32})
+    trained = train(one)
+    trained.model = Choosy(trained.model)
+    found = outcomes.trained(Job(one), trained, placed(one), Watch(CPU))
+    assert found.record.state is RunState.FINISHED
+    assert found.message == "latency: RuntimeError: no batch of 256"
+    assert not any(name.startswith("cost/latency") for name in found.record.metrics)
