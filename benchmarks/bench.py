@@ -23,12 +23,12 @@ from harness import ROOT, environment
 RESULTS = ROOT / "benchmarks" / "results"
 Found = Mapping[str, Any]
 PARTS = {
-    "grid": ("--rounds", "3"),
+    "grid": ("--rounds", "2"),
     "throughput": ("--rounds", "2"),
     "overhead": ("--rounds", "3"),
     "memory": ("--runs", "2000"),
-    "planning": ("--rounds", "3"),
-    "step": ("--rounds", "3"),
+    "planning": ("--rounds", "2"),
+    "step": ("--rounds", "2"),
     "launches": (),
 }
 QUICK = {
