@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
+from torch.func import functional_call
 
 from ablations.jobs import Stack
 from ablations.outcomes import Job
@@ -117,4 +119,15 @@ def why_alone(run: RunSpec) -> str | None:
     drawing = stacking.random_layers(model)
     if drawing:
         return f"{', '.join(drawing)} would draw other numbers in a stack"
+    other = initial_model(replace(run, seed=run.seed + 1), torch.device("cpu"))
+    if not _lends_its_forward(model, other, run):
+        return "its forward draws on more than its parameters and buffers"
     return stacking.why_not_stacked(model, run.input_shape, run.n_classes)
+
+
+@torch.no_grad()
+def _lends_its_forward(model: nn.Module, other: nn.Module, run: RunSpec) -> bool:
+    """Whether one network with another's parameters and buffers gives the other's scores."""
+    images = torch.linspace(0, 1, 2 * math.prod(run.input_shape)).reshape(2, *run.input_shape)
+    state = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    return torch.equal(functional_call(model.eval(), state, (images,)), other.eval()(images))

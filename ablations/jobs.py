@@ -191,8 +191,9 @@ def _telling(on_epoch: OnEpoch, job: Job) -> Callable[[Epoch], None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # On the CPU torch says so in words only.
-    refused = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    # On the CPU, on mps and in CUDA's libraries torch says so in words only.
+    words = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
+    refused = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
     return refused or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 

@@ -134,7 +134,7 @@ class Prepared:
             if states[run.run_key] in TRAINED_STATES:
                 first.setdefault(run.arm, run)
         worker = self.worker([Job(run) for run in first.values()])
-        found = measure_paces(tuple(first.values()), worker, self._n_at_a_time)
+        found = measure_paces(tuple(first.values()), worker, self.n_at_a_time)
         kept: pace.Paces = {}
         for arm, run in first.items():
             one = found[arm]
@@ -154,12 +154,18 @@ class Prepared:
             self.states(stored),
             Known(stored, pace.read(), timed),
             self.env_key,
-            self._n_at_a_time,
+            self.n_at_a_time,
         )
 
     @property
-    def _n_at_a_time(self) -> int:
-        return self.options.n_workers if self.device.type == "cpu" else 1
+    def executor(self) -> str:
+        """`local` or `inline`: what was asked for, else by the device."""
+        return self.options.executor or ("local" if self.device.type == "cpu" else "inline")
+
+    @property
+    def n_at_a_time(self) -> int:
+        """How many stacks are trained at a time."""
+        return self.options.n_workers if self.executor == "local" else 1
 
     def ordered(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs in the order in which they are started; see `ablations.ordering`."""
@@ -167,12 +173,12 @@ class Prepared:
         def length(job: Job) -> float:
             return 0.0 if job.weights is not None else training_macs(self.plan.arm(job.run.arm))
 
-        return ordered(jobs, length, self._n_at_a_time)
+        return ordered(jobs, length, self.n_at_a_time)
 
     def stacks(self, jobs: Sequence[Job]) -> list[Stack]:
         """The jobs as workers are given them; see `ablations.grouping`."""
         most = self.options.stack or (MOST if self.device.type == "cuda" else 1)
-        memory = devices.memory_bytes(self.device) // self._n_at_a_time
+        memory = devices.memory_bytes(self.device) // self.n_at_a_time
         return grouped(jobs, self.plan.runs, most=most, memory_bytes=memory)
 
     def worker(self, jobs: Sequence[Job]) -> Worker:

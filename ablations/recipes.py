@@ -88,6 +88,8 @@ def precise(recipe: Recipe) -> Iterator[None]:
         torch.get_float32_matmul_precision(),
         torch.get_deterministic_debug_mode(),
     )
+    convolutions = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
     torch.set_float32_matmul_precision("high" if recipe.precision == "tf32" else "highest")
     torch.set_deterministic_debug_mode("error" if recipe.deterministic else "default")
     try:
@@ -95,6 +97,7 @@ def precise(recipe: Recipe) -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(matmul)
         torch.set_deterministic_debug_mode(deterministic)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ablations import faults, pace
+from ablations.alike import Alike
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.crew import Crew
 from ablations.executors.inline import InlineExecutor
@@ -92,6 +93,7 @@ class _Driver:
         self.stored = tracker.stored_runs()
         self.in_flight: dict[str, Began] = {}
         self.records: list[RunRecord] = []
+        self.alike = Alike()
         self.attempts = Counter[str]()
         for held in self.stored:
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
@@ -113,7 +115,7 @@ class _Driver:
             self._link_ended(states)
             jobs = self.prepared.ordered(self._jobs(states))
             stacks = self.prepared.stacks(jobs)
-            n_workers = min(self.options.n_workers, len(stacks))
+            n_workers = min(self.prepared.n_at_a_time, len(stacks))
             plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
             self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes))
             if jobs:
@@ -198,12 +200,9 @@ class _Driver:
 
     def _executor(self, jobs: Sequence[Job]) -> Executor:
         worker = self.prepared.worker(jobs)
-        kind = self.options.executor or (
-            "local" if self.prepared.device.type == "cpu" else "inline"
-        )
         return (
             InlineExecutor(worker)
-            if kind == "inline"
+            if self.prepared.executor == "inline"
             else LocalExecutor(
                 worker, self.options.n_workers, crew=self.crew, work_dir=self.options.work_dir
             )
@@ -227,7 +226,7 @@ class _Driver:
         self.attempts[run.run_key] += 1
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
-        self.records.append(record)
+        self.records.append(self.alike.slim(record))
         faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()

@@ -7,13 +7,14 @@ network over them, and one launch on a GPU does for all what it would do for one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ablations.plan import RunSpec
 from ablations.programs import Sums, count_steps, initial_model
@@ -23,12 +24,22 @@ from ablations.stacked_optimisers import StackedOptimiser
 Named = Mapping[str, Tensor]
 
 CPU_LANES = 64
-"""Numbers that a processor's kernels take at once, at most.
+"""Numbers that a processor's kernels take at once, at most."""
 
-What is left over at the end of a tensor goes through other code, which rounds otherwise: in a stack
-it would be the last run's. So where a stack's images leave something over, each run is computed by
-itself, and its bits do not depend on its place.
-"""
+
+def depends_on_place(model: nn.Module, device: torch.device, n_images: int) -> bool:
+    """Whether kernels that take all runs of a stack at once would round each by its place in it.
+
+    What is left over at the end of a tensor goes through other code of a CPU's kernels, which
+    rounds otherwise: in a stack that is the last run's. Batch norm has such an end in its channels.
+
+    Args:
+        model: The network of every run.
+        device: Where it is trained.
+        n_images: Of a step of all runs together.
+    """
+    has_batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+    return device.type == "cpu" and (has_batch_norm or n_images % CPU_LANES != 0)
 
 
 class Stacked:
@@ -60,7 +71,13 @@ class Stacked:
         self.loss = training_loss(self.recipe)
         self.n_taken = 0
         together = vmap(grad_and_value(self._batch_loss, has_aux=True))
-        self._together = torch.compile(together, mode="reduce-overhead") if compiled else together
+        self._together = self._compiled(together) if compiled else together
+
+    def _compiled(self, together: Callable[..., Any]) -> Callable[..., Any]:
+        torch._dynamo.reset()  # only so many programs are compiled in a process, and the rest not
+        for tensor in (*self.parameters.values(), *self.held.values()):
+            torch._dynamo.mark_static_address(tensor)  # else a graph copies them, or is not used
+        return torch.compile(together, mode="reduce-overhead")
 
     def begin_epoch(self) -> None:
         """See `Program`."""
@@ -79,7 +96,7 @@ class Stacked:
 
     def _gradients(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """By parameter; and of every run's batch the mean loss, and how many were right."""
-        if self.device.type != "cpu" or labels.numel() % CPU_LANES == 0:
+        if not depends_on_place(self.bare, self.device, labels.numel()):
             gradients, (losses, n_right) = self._together(
                 self.parameters, self.held, images, labels
             )

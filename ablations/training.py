@@ -134,7 +134,7 @@ class _Training:
         for number in range(self._resume() + 1, self.recipe.epochs + 1):
             started = time.perf_counter()
             sums = _train_epoch(self.program, self.rows, number)
-            seconds = (time.perf_counter() - started) / len(self.members)
+            seconds = (time.perf_counter() - started) / len(self._going)
             for row in self._going:
                 self._take(row, number, sums[row], seconds)
             faults.reach("epoch_ended")

@@ -38,6 +38,7 @@ import numpy as np
 import torch
 from harness import (
     ABLATIONS,
+    TWO_PROCESSES,
     Ended,
     environment,
     keep,
@@ -151,7 +152,7 @@ class Bench:
             words = [sys.executable, str(HOME / contestant.script), "--data", str(self.data)]
             words += ["--epochs", str(self.grid.epochs), "--seeds", str(self.grid.seeds)]
         else:
-            words = [*ABLATIONS, "run", self._study(folder).name, "--no-report"]
+            words = [*ABLATIONS, "run", self._study(folder).name, "--no-report", *TWO_PROCESSES]
         store = f"sqlite:///{folder / 'mlflow.db'}"
         environ = environment(self.extra, MLFLOW_TRACKING_URI=store)
         return timed(words, folder, environ), folder

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 LIBRARIES = ("lenet-ablations", "torch", "torchvision", "numpy", "mlflow", "pydantic")
 LOG_LINES = 20
 ABLATIONS = (sys.executable, "-m", "ablations")
+TWO_PROCESSES = ("--workers", "2", "--device", "cpu")  # as all others have
 
 
 @dataclass(frozen=True)

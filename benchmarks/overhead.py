@@ -20,6 +20,7 @@ from typing import Any
 
 from harness import (
     ABLATIONS,
+    TWO_PROCESSES,
     Tracked,
     environment,
     keep,
@@ -57,7 +58,7 @@ def one_start(folder: Path) -> dict[str, float]:
         return timed([*ABLATIONS, *words], folder, environ).seconds
 
     found = {"help": seconds("--help"), "plan_without_store": seconds("plan", file.name)}
-    ended = timed([*ABLATIONS, "run", file.name, "--no-report"], folder, environ)
+    ended = timed([*ABLATIONS, "run", file.name, "--no-report", *TWO_PROCESSES], folder, environ)
     runs = tracked_runs(folder / "mlflow.db")
     training = sum(run.metrics["cost/train_seconds"] for run in runs)
     return {

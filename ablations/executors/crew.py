@@ -70,10 +70,15 @@ def stop(hands: Sequence[Hand], busy: Sequence[Hand]) -> None:
     for hand in busy:
         hand.process.terminate()
     for hand in hands:
-        hand.process.join(STOP_SECONDS)
-        if hand.process.is_alive():
-            hand.process.kill()
-            hand.process.join()
+        end(hand)
+
+
+def end(hand: Hand) -> None:
+    """Wait for a process whose pipe is closed, and kill it if it lives on."""
+    hand.process.join(STOP_SECONDS)
+    if hand.process.is_alive():
+        hand.process.kill()
+        hand.process.join()
 
 
 def _started() -> Hand:

@@ -59,12 +59,13 @@ class LocalExecutor:
     ) -> None:
         self.worker, self.n_workers = worker, n_workers
         self.crew, self.work_dir = crew or Crew(), work_dir
+        self._begun: set[str] = set()
 
     def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
         """Do every stack; one whose worker dies is done again once, by another in its place."""
         if self.work_dir is not None:
             logs.begin(self.work_dir)
-        waiting = deque(stacks)
+        waiting, self._begun = deque(stacks), set[str]()
         seats: list[_Seat] = []
         try:
             for number in range(min(self.n_workers, len(stacks))):
@@ -73,7 +74,7 @@ class LocalExecutor:
             for seat in seats:
                 self._next(seat, waiting)
             for seat in seats:  # after all are at work, since the driver may be long over the first
-                _tell_began(seat, observe)
+                self._tell_began(seat, observe)
             while any(seat.stack for seat in seats):
                 ready = wait([seat.hand.pipe for seat in seats if seat.stack])
                 for seat in [seat for seat in seats if seat.hand.pipe in ready]:
@@ -126,22 +127,30 @@ class LocalExecutor:
     ) -> None:
         # The worker gets its next stack before the driver writes this one down.
         self._next(seat, waiting)
-        _tell_began(seat, observe)
+        self._tell_began(seat, observe)
         for outcome in outcomes:
             observe(Ended(outcome, seat.number))
 
     def _killed(
         self, seat: _Seat, stack: Stack, waiting: deque[Stack], observe: Callable[[Event], None]
     ) -> None:
-        """A worker has died: another takes its place and its stack; the second time, only that."""
-        seat.hand.process.join(crew.STOP_SECONDS)
+        """A worker has died: another takes its place and its stack; the second time, only that.
+
+        A stack is halved then, as where it is out of memory: the system may have killed for that.
+        """
         seat.hand.pipe.close()
+        crew.end(seat.hand)
         if not seat.is_retry:
             self._replace(seat)
             seat.started_ms, seat.is_retry = now_ms(), True
             _send(seat, stack)
             return
-        outcomes = self._lost(seat, stack)
+        outcomes: list[Outcome] = []
+        if stack.size > 1:
+            reason = f"two workers were killed at it in a stack of {stack.size}"
+            waiting.extendleft(reversed(stack.halves(reason)))
+        else:
+            outcomes = self._lost(seat, stack)
         if waiting:
             self._replace(seat)
         self._end(seat, outcomes, waiting, observe)
@@ -165,12 +174,13 @@ class LocalExecutor:
             for job in stack.jobs
         ]
 
-
-def _tell_began(seat: _Seat, observe: Callable[[Event], None]) -> None:
-    if seat.stack is not None:
-        n_beside = len(seat.stack.jobs) - 1
-        for job in seat.stack.jobs:
-            observe(Began(job, seat.number, seat.started_ms, n_beside))
+    def _tell_began(self, seat: _Seat, observe: Callable[[Event], None]) -> None:
+        """Once a job, also where its stack was halved."""
+        jobs = seat.stack.jobs if seat.stack is not None else ()
+        for job in jobs:
+            if job.run.run_key not in self._begun:
+                self._begun.add(job.run.run_key)
+                observe(Began(job, seat.number, seat.started_ms, len(jobs) - 1))
 
 
 def _send(seat: _Seat, content: Equipment | Stack) -> None:

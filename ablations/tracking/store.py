@@ -345,11 +345,10 @@ def run_metrics(record: RunRecord) -> list[Metric]:
         for epoch, value in enumerate(values, start=1)
     ]
     curves += [
-        Metric("cost/epoch_seconds", value, stamp, epoch)
+        Metric("cost/seconds_of_epoch", value, stamp, epoch)
         for epoch, value in enumerate(record.epoch_seconds, start=1)
     ]
-    known = {*record.curves, "cost/epoch_seconds"} if record.epoch_seconds else record.curves
-    once = {name: value for name, value in record.metrics.items() if name not in known}
+    once = {name: value for name, value in record.metrics.items() if name not in record.curves}
     once |= {f"cost/{name}": record.spec[name] for name in ("n_parameters", "n_macs")}
     probed = [
         Metric(name, float(value), item.measured_ms or stamp, 0)

@@ -202,6 +202,28 @@ def test_a_plugin_that_cannot_stack_is_trained_alone_and_says_why(plan, tmp_path
     assert "vmap" in alone(planned)
 
 
+def test_a_forward_that_draws_on_its_own_attributes_is_trained_alone(plan, forget_plugins):
+    class Shuffling(torch.nn.Module):
+        """Takes its inputs in an order of its own, which no state dict holds."""
+
+        def __init__(self, n_classes):
+            super().__init__()
+            self.order = torch.randperm(64)
+            self.output = torch.nn.Linear(64, n_classes)
+
+        def forward(self, images):
+            order = self.order.to(images.device)
+            return self.output(images.flatten(1).index_select(1, order))
+
+    @registry.register_variant("shuffling", source="this test")
+    def shuffling(input_shape, n_classes):
+        """One linear layer on shuffled pixels."""
+        return Shuffling(n_classes)
+
+    planned = only(plan, control="shuffling")
+    assert alone(planned) == "its forward draws on more than its parameters and buffers"
+
+
 def test_asking_draws_nothing_from_the_global_generator(run):
     one = run()
     before = torch.random.get_rng_state()

@@ -313,7 +313,7 @@ def test_a_worker_killed_once_a_stack_costs_nothing_but_time(work, most):
     assert not any(Path(f"/proc/{pid}").exists() for pid in killed)
 
 
-def test_a_stack_whose_worker_is_killed_twice_is_lost_and_no_other(work, most):
+def test_runs_whose_workers_are_killed_again_and_again_are_lost_and_no_other(work, most):
     worker, jobs = work(**LONG)
     first, *others = _stacks(jobs, most)[:2]
     killed, told = list[int](), list[Event]()
@@ -324,7 +324,8 @@ def test_a_stack_whose_worker_is_killed_twice_is_lost_and_no_other(work, most):
             _kill_workers(killed)
 
     LocalExecutor(worker, 1).run([first, *others], observe)
-    assert len(killed) == 2
+    # Twice at the stack; then, of several runs, twice at each alone.
+    assert len(killed) == (2 if most == 1 else 2 + 2 * most)
     records = {outcome.job.run.run_key: outcome.record for outcome in _ended(told)}
     lost = {key for key, record in records.items() if record.state is RunState.KILLED}
     assert lost == _keys(first)
@@ -334,6 +335,26 @@ def test_a_stack_whose_worker_is_killed_twice_is_lost_and_no_other(work, most):
     finished = {key for key, record in records.items() if record.state is RunState.FINISHED}
     assert finished == _keys(*others) != set()
     _assert_each_once(told, lost | finished)
+
+
+def test_a_stack_at_which_two_workers_were_killed_is_halved(work):
+    worker, jobs = work(**LONG)
+    stack = _stacks(jobs, 2)[0]
+    killed, told = list[int](), list[Event]()
+
+    def observe(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, EpochEnded) and len(killed) < 2:
+            _kill_workers(killed)
+
+    LocalExecutor(worker, 1).run([stack], observe)
+    records = [outcome.record for outcome in _ended(told)]
+    assert [record.state for record in records] == [RunState.FINISHED] * 2
+    assert {record.stack_size for record in records} == {1}
+    assert {record.alone_because for record in records} == {
+        "two workers were killed at it in a stack of 2"
+    }
+    _assert_each_once(told, _keys(stack))
 
 
 def test_a_stack_whose_worker_was_killed_goes_on_from_its_checkpoints(work, most):

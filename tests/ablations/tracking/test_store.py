@@ -113,7 +113,7 @@ def test_writing_an_entry_twice_leaves_one_run_and_one_history(written, store, e
     assert [run.info.run_id for run in again] == [written.info.run_id]
     for name in written.data.metrics:
         n_points = len(store.client.get_metric_history(written.info.run_id, name))
-        is_curve = name.startswith("train/") or name == "cost/epoch_seconds"
+        is_curve = name.startswith("train/") or name == "cost/seconds_of_epoch"
         assert n_points == (2 if is_curve else 1), name
 
 
