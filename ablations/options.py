@@ -32,7 +32,7 @@ class RunOptions:
         only: Arms to train in this call; empty means all.
         seeds: Seeds to train in this call; empty means all.
         stack: Runs that are trained in one program, at most; None means as many as fit on a GPU,
-            and one elsewhere.
+            but no more than 32, and one elsewhere.
         cuda_graphs: Compile the step of stacks to CUDA graphs.
         checkpoint_seconds: The least time between two checkpoints of a run.
         study_file: Where the study was read from: its plug-ins lie beside it, and what is wrong

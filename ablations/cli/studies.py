@@ -113,7 +113,7 @@ def run(  # noqa: PLR0913 (a command's options)
     ] = None,
     stack: Annotated[
         int | None,
-        typer.Option(help="Runs trained in one program; what fits on a GPU, else 1.", min=1),
+        typer.Option(help="Runs in one program; on a GPU up to 32, else 1.", min=1),
     ] = None,
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Compile the step of stacks to CUDA graphs.")
