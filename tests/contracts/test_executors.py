@@ -337,26 +337,6 @@ def test_runs_whose_workers_are_killed_again_and_again_are_lost_and_no_other(wor
     _assert_each_once(told, lost | finished)
 
 
-def test_a_stack_at_which_two_workers_were_killed_is_halved(work):
-    worker, jobs = work(**LONG)
-    stack = _stacks(jobs, 2)[0]
-    killed, told = list[int](), list[Event]()
-
-    def observe(event: Event) -> None:
-        told.append(event)
-        if isinstance(event, EpochEnded) and len(killed) < 2:
-            _kill_workers(killed)
-
-    LocalExecutor(worker, 1).run([stack], observe)
-    records = [outcome.record for outcome in _ended(told)]
-    assert [record.state for record in records] == [RunState.FINISHED] * 2
-    assert {record.stack_size for record in records} == {1}
-    assert {record.alone_because for record in records} == {
-        "two workers were killed at it in a stack of 2"
-    }
-    _assert_each_once(told, _keys(stack))
-
-
 def test_a_stack_whose_worker_was_killed_goes_on_from_its_checkpoints(work, most):
     worker, jobs = work(**LONG)
     worker = replace(worker, checkpoints=replace(worker.checkpoints, seconds=0))

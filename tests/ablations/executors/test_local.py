@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -183,3 +184,27 @@ def test_a_process_that_dies_before_its_first_stack_costs_no_run(work):
             process.kill()
         (outcome,) = outcomes(worker, stacks[:1], crew=crew)
     assert outcome.record.state is RunState.FINISHED
+
+
+def test_a_stack_at_which_two_workers_were_killed_is_halved(work):
+    worker, stacks = work("pass")
+    stack = Stack(tuple(job for one in stacks for job in one.jobs), 2)
+    told: list[Event] = []
+    killed: list[int] = []
+
+    def observe(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, EpochEnded) and len(killed) < 2:
+            (process,) = multiprocessing.active_children()
+            if process.pid not in killed:
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(process.pid)
+
+    LocalExecutor(worker, 1, work_dir=WORK_DIR).run([stack], observe)
+    records = [event.outcome.record for event in told if isinstance(event, Ended)]
+    assert [record.state for record in records] == [RunState.FINISHED] * 2
+    assert {(record.stack_size, record.alone_because) for record in records} == {
+        (1, "two workers were killed at it in a stack of 2")
+    }
+    began = [event.job.run.run_key for event in told if isinstance(event, Began)]
+    assert began == [job.run.run_key for job in stack.jobs]  # once each
