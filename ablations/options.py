@@ -17,7 +17,7 @@ CHECKPOINT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a study is run; nothing here changes a number but the device and, by rounding, `stack`.
+    """How a study is run; numbers depend on the device and, by rounding, on its stacks.
 
     Attributes:
         tracking_uri: The MLflow store; see `ablations.tracking.store.tracking_uri`.

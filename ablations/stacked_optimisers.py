@@ -46,7 +46,8 @@ class StackedOptimiser:
         self.run_of = torch.cat([run_of, run_of.new_zeros(filling)])
         self.filling = weights.new_zeros(filling)
         self.kind = _kind(recipes)
-        self.rates = _rates(recipes, n_steps).to(weights)  # (n_steps, S)
+        rates = _rates(recipes, n_steps)
+        self.rates = rates.to(weights)  # (n_steps, S)
         self.sizes = self.rates
         self.decay = self._each([recipe.weight_decay for recipe in recipes])
         self.momentum = self._each([recipe.momentum for recipe in recipes])
@@ -55,7 +56,7 @@ class StackedOptimiser:
         self.roots: Tensor | None = None
         if self.kind != "sgd":
             first, second = (1 - _powers(beta, n_steps) for beta in BETAS)
-            self.sizes = (_rates(recipes, n_steps) / first[:, None]).to(weights)
+            self.sizes = (rates / first[:, None]).to(weights)
             self.roots = second.sqrt().to(weights)  # (n_steps,)
 
     def _each(self, values: Sequence[float]) -> Tensor | None:

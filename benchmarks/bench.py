@@ -66,8 +66,9 @@ def of_throughput(found: Found) -> Iterator[tuple[str, float, str]]:
 def of_overhead(found: Found) -> Iterator[tuple[str, float, str]]:
     """Start-up."""
     wanted = {"help": "under 0.5", "plan_with_store": "under 6", "first_step": "under 8"}
+    shown = {"first_step": "first run begun"}
     for name, goal in wanted.items():
-        yield f"{name}, seconds", found["seconds"][name]["median"], goal
+        yield f"{shown.get(name, name)}, seconds", found["seconds"][name]["median"], goal
     yield "keeping a run, ms", found["tracking"]["median_ms"], ""
 
 
