@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
 
-bench: $(VENV)/installed-dev  ## every benchmark but the kills, and what they found beside what is wanted (half an hour)
+bench: $(VENV)/installed-dev  ## every benchmark but the kills, and what they found (three quarters of an hour)
 	$(BIN)/python benchmarks/bench.py
 
 kills: $(VENV)/installed-dev  ## drivers and workers killed a hundred times; every promise held to (half an hour)

@@ -9,6 +9,7 @@ odd, so that pooling is a maximum, or a mean, of halves.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from itertools import groupby
 
@@ -161,7 +162,10 @@ def drawn_orders(rngs: list[np.random.Generator], n_images: int) -> tuple[Array,
 
 
 def train(asked: Asked, runs: list[Run]) -> list[list[dict[str, float]]]:
-    """Train the seeds of one variant; the numbers of each of them by epoch."""
+    """Train the seeds of one variant; the numbers of each of them by epoch.
+
+    Prints the seconds of training, without those of the compiler.
+    """
     images, labels = map(jnp.asarray, asked.arrays("train"))
     test = [jnp.asarray(part) for part in asked.arrays("test")]
     in_parts = [part.reshape(-1, EVALUATION_BATCH, *part.shape[1:]) for part in test]
@@ -171,12 +175,20 @@ def train(asked: Asked, runs: list[Run]) -> list[list[dict[str, float]]]:
     zeros = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
     moments = (*zeros, jnp.zeros(len(runs)))
     rngs = [np.random.default_rng([run.seed, 1]) for run in runs]
-    for _ in range(asked.epochs):
-        drawn = drawn_orders(rngs, len(images))
-        weights, moments, losses = train_epoch(weights, moments, images, labels, *drawn, variant)
+    drawn = drawn_orders(rngs, len(images))
+    arguments = (weights, moments, images, labels, *drawn)
+    epoch_of = train_epoch.lower(*arguments, variant).compile()
+    seconds = 0.0
+    for number in range(asked.epochs):
+        began = time.perf_counter()
+        drawn = drawn_orders(rngs, len(images)) if number else drawn
+        weights, moments, losses = epoch_of(weights, moments, images, labels, *drawn)
+        jax.block_until_ready(losses)
+        seconds += time.perf_counter() - began
         shares = n_right(weights, *in_parts, variant) / len(test[1])
         for numbers, loss, share in zip(found, losses, shares, strict=True):
             numbers.append({"train/loss": loss.item(), TEST: share.item()})
+    print(f"{variant}: {seconds:.2f} s of training")
     return found
 
 
