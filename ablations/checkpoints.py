@@ -10,7 +10,7 @@ import logging
 import os
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,23 +90,50 @@ class Checkpoint:
         return time.monotonic() - self._written >= self._seconds
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Put a state in place of the one before it, whole or not at all.
+        """Put a state in place of the one before it, whole or not at all; see `write_together`."""
+        write_together([(self, state)])
 
-        A folder that cannot be written costs the checkpoint and not the run.
-        """
-        unfinished = self.path.with_suffix(f".{os.getpid()}")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({**self._names, "state": dict(state)}, unfinished)
-            faults.reach("checkpoint_unnamed")
-            unfinished.replace(self.path)
-        except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
-            _log.warning("checkpoint %s cannot be written (%s)", self.path, error)
-            with suppress(OSError):
-                unfinished.unlink()
+    @property
+    def _draft(self) -> Path:
+        """Where this process writes before the file has its name."""
+        return self.path.with_suffix(f".{os.getpid()}")
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write the file, without its name yet."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({**self._names, "state": dict(state)}, self._draft)
+
+    def name(self) -> None:
+        """Put the file that was saved in place of the one before it."""
+        self._draft.replace(self.path)
+        self._written = time.monotonic()
+
+    def give_up(self, error: Exception) -> None:
+        """Leave the file before in its place, and try again as late as after a success."""
+        _log.warning("checkpoint %s cannot be written (%s)", self.path, error)
+        with suppress(OSError):
+            self._draft.unlink()
         self._written = time.monotonic()
 
     def remove(self) -> None:
         """Drop it, if there is one, and what a worker that died while it wrote one has left."""
         for path in self.path.parent.glob(f"{self.path.stem}.*"):
             path.unlink(missing_ok=True)
+
+
+def write_together(states: Sequence[tuple[Checkpoint, Mapping[str, Any]]]) -> None:
+    """Put the states of one program in place of those before them.
+
+    All files are written before the first gets its name, so that a worker killed here hardly ever
+    leaves states of two epochs, from which a stack cannot go on. A folder that cannot be written
+    costs the checkpoints and not the runs.
+    """
+    try:
+        for checkpoint, state in states:
+            checkpoint.save(state)
+        faults.reach("checkpoint_unnamed")
+        for checkpoint, _ in states:
+            checkpoint.name()
+    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
+        for checkpoint, _ in states:
+            checkpoint.give_up(error)

@@ -24,7 +24,8 @@ def hire(spec: StudySpec, options: RunOptions) -> Crew:
     """
     crew = Crew()
     if _is_local(options) and _is_new(options):
-        crew.start(min(options.n_workers, _fewest_runs(spec, options)))
+        n_stacks = -(-_fewest_runs(spec, options) // (options.stack or 1))
+        crew.start(min(options.n_workers, n_stacks))
     return crew
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -88,24 +88,29 @@ class Worker:
             registry.load_plugin(path)
         return replace(self, datasets={key: one.to(device) for key, one in self.datasets.items()})
 
-    def perform(self, stack: Stack, on_epoch: OnEpoch) -> list[Outcome]:
+    def perform(self, stack: Stack, on_epoch: OnEpoch) -> Iterator[list[Outcome]]:
         """Do the jobs of a stack; never raises but for an interrupt.
 
         Where a stack does not fit into memory, its halves are trained one after the other; where it
         fails in another way, each of its runs alone, so that the cause costs no other run.
 
-        Returns:
-            One a job, in their order.
+        Yields:
+            One a job, in their order; those of a half or of a lone run as soon as it has ended, so
+            that whatever happens later costs them nothing.
         """
-        started = now_ms()
+        started, is_full, told = now_ms(), False, ""
+        ended: list[Outcome] = []
         try:
-            return self._performed(stack, on_epoch)
+            ended = self._performed(stack, on_epoch)
         except Exception as error:  # whatever a network does, it is this run's outcome
             is_full = _is_out_of_memory(error)
             told = f"{type(error).__name__}: {error}"
             if stack.size == 1:
                 state = RunState.OOM if is_full else RunState.FAILED
-                return [self.failed(stack.jobs[0], state, started, stack=stack, error=error)]
+                ended = [self.failed(stack.jobs[0], state, started, stack=stack, error=error)]
+        if ended:
+            yield ended
+            return
         # Outside the handler, whose traceback holds on to the memory of the stack that failed; and
         # some of its objects refer to each other.
         gc.collect()
@@ -116,7 +121,8 @@ class Worker:
             if is_full
             else stack.singly(f"its stack of {stack.size} failed: {told}")
         )
-        return [outcome for part in parts for outcome in self.perform(part, on_epoch)]
+        for part in parts:
+            yield from self.perform(part, on_epoch)
 
     def _performed(self, stack: Stack, on_epoch: OnEpoch) -> list[Outcome]:
         device = torch.device(self.device)

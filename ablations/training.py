@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from ablations import faults, seeds
 from ablations.augmentation import AUGMENTATIONS
-from ablations.checkpoints import Checkpoint
+from ablations.checkpoints import Checkpoint, write_together
 from ablations.evaluation import evaluate, evaluate_test
 from ablations.plan import RunSpec
 from ablations.programs import Alone, Program, Sums
@@ -117,14 +118,16 @@ def train_together(
             if size == 1
             else Stacked([one.run for one in rows], device, n_images=n_images, compiled=compiled)
         )
-        return _Training(program, rows, len(members)).run()
+        return _Training(program, rows, len(members), compiled=compiled and size > 1).run()
 
 
 class _Training:
     """The members of one program and how far each has come."""
 
-    def __init__(self, program: Program, rows: Sequence[Member], n_members: int) -> None:
-        self.program, self.rows = program, rows
+    def __init__(
+        self, program: Program, rows: Sequence[Member], n_members: int, *, compiled: bool
+    ) -> None:
+        self.program, self.rows, self.compiled = program, rows, compiled
         self.members = rows[:n_members]
         self.trained = [Trained(model) for model in program.models[:n_members]]
         self.recipe = rows[0].run.recipe
@@ -169,14 +172,18 @@ class _Training:
         has_ended = number == self.recipe.epochs or not self._going
         if has_ended or not (kept[0] and kept[0].is_due()):
             return
-        for row, (checkpoint, trained) in enumerate(zip(kept, self.trained, strict=True)):
-            if checkpoint is not None:
-                state = self.program.state(row)
-                state["epochs"] = [asdict(epoch) for epoch in trained.epochs]
-                state["diverged_epoch"] = trained.diverged_epoch
-                state["stack_size"] = len(self.rows)
-                checkpoint.write(state)
+        write_together([(one, self._state(row)) for row, one in enumerate(kept) if one is not None])
         faults.reach("checkpoint_written")
+
+    def _state(self, row: int) -> dict[str, Any]:
+        """A member's run so far, and the program that bits depend on."""
+        trained = self.trained[row]
+        return self.program.state(row) | {
+            "epochs": [asdict(epoch) for epoch in trained.epochs],
+            "diverged_epoch": trained.diverged_epoch,
+            "stack_size": len(self.rows),
+            "compiled": self.compiled,
+        }
 
     def _tell(self, number: int) -> None:
         for member, trained in zip(self.members, self.trained, strict=True):
@@ -187,8 +194,11 @@ class _Training:
         """The epoch after which all runs go on; 0 where one has no state, or another stack's."""
         found = [one.checkpoint.read() if one.checkpoint else None for one in self.members]
         states = [state for state in found if state is not None]
-        places = {(state["step"], state.get("stack_size", 1)) for state in states}
-        if len(states) < len(found) or len(places) > 1 or places.pop()[1] != len(self.rows):
+        programs = {(one.get("stack_size", 1), one.get("compiled", False)) for one in states}
+        steps = {state["step"] for state in states}
+        if len(states) < len(found) or len(steps) > 1:
+            return 0
+        if programs != {(len(self.rows), self.compiled)}:
             return 0
         self.program.load([*states, *[states[-1]] * (len(self.rows) - len(states))])
         for row, (trained, state) in enumerate(zip(self.trained, states, strict=True)):

@@ -50,7 +50,8 @@ class Executor(Protocol):
     Every job begins once and ends once, whatever happens to its worker; a job's failure stops no
     other. Where a worker is killed, or a stack does not fit into memory, epochs are told again.
     `observe` is called in the driver's thread. An exception out of `observe`, or an
-    interrupt, stops the workers before it travels on.
+    interrupt, stops the workers before it travels on; an interrupt waits until all that has just
+    ended was told.
     """
 
     def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:

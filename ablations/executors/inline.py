@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
+from ablations.interrupts import uninterrupted
 from ablations.jobs import Stack, Worker
+from ablations.outcomes import Job
 from ablations.record import now_ms
+from ablations.training import Epoch
 
 
 class InlineExecutor:
@@ -18,9 +21,24 @@ class InlineExecutor:
     def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
         """Do every stack in turn."""
         worker = self.worker.prepared()
-        for stack in stacks:
-            for job in stack.jobs:
-                observe(Began(job, 0, now_ms(), len(stack.jobs) - 1))
-            outcomes = worker.perform(stack, lambda job, epoch: observe(EpochEnded(job, 0, epoch)))
-            for outcome in outcomes:
-                observe(Ended(outcome, 0))
+
+        def on_epoch(job: Job, epoch: Epoch) -> None:
+            try:
+                observe(EpochEnded(job, 0, epoch))
+            except Exception as error:
+                raise _NotOfTheRun from error
+
+        try:
+            for stack in stacks:
+                for job in stack.jobs:
+                    observe(Began(job, 0, now_ms(), len(stack.jobs) - 1))
+                for outcomes in worker.perform(stack, on_epoch):
+                    with uninterrupted():
+                        for outcome in outcomes:
+                            observe(Ended(outcome, 0))
+        except _NotOfTheRun as error:
+            raise (error.__cause__ or error) from None
+
+
+class _NotOfTheRun(BaseException):
+    """Carries an error of the observer past the worker, which takes any Exception for its run's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ablations.executors import crew, logs
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.executors.crew import Crew, Hand
 from ablations.executors.serving import Equipment, Told
+from ablations.interrupts import uninterrupted
 from ablations.jobs import Stack, Worker
 from ablations.outcomes import Outcome
 from ablations.record import RunState, now_ms
@@ -28,6 +29,7 @@ class _Seat:
     """A place in the pool: the process that sits there now, and the stack it is at.
 
     Attributes:
+        stack: What of it has not ended.
         log_start: How long its log was when it was given the stack for the first time.
     """
 
@@ -78,7 +80,8 @@ class LocalExecutor:
             while any(seat.stack for seat in seats):
                 ready = wait([seat.hand.pipe for seat in seats if seat.stack])
                 for seat in [seat for seat in seats if seat.hand.pipe in ready]:
-                    self._listen(seat, waiting, observe)
+                    with uninterrupted():
+                        self._listen(seat, waiting, observe)
         finally:
             busy = [seat.hand for seat in seats if seat.stack is not None]
             crew.stop([seat.hand for seat in seats], busy)
@@ -113,8 +116,9 @@ class LocalExecutor:
             self._killed(seat, stack, waiting, observe)
             return
         if isinstance(told, tuple):
-            place, epoch = told
-            observe(EpochEnded(stack.jobs[place], seat.number, epoch))
+            run_key, epoch = told
+            (job,) = (one for one in stack.jobs if one.run.run_key == run_key)
+            observe(EpochEnded(job, seat.number, epoch))
         else:
             self._end(seat, told, waiting, observe)
 
@@ -125,9 +129,15 @@ class LocalExecutor:
         waiting: deque[Stack],
         observe: Callable[[Event], None],
     ) -> None:
-        # The worker gets its next stack before the driver writes this one down.
-        self._next(seat, waiting)
-        self._tell_began(seat, observe)
+        """Some jobs of a seat's stack have ended, or all."""
+        ended = {outcome.job.run.run_key for outcome in outcomes}
+        jobs = seat.stack.jobs if seat.stack is not None else ()
+        left = tuple(job for job in jobs if job.run.run_key not in ended)
+        if seat.stack is not None and left:
+            seat.stack = replace(seat.stack, jobs=left)
+        else:  # the worker gets its next stack before the driver writes this one down
+            self._next(seat, waiting)
+            self._tell_began(seat, observe)
         for outcome in outcomes:
             observe(Ended(outcome, seat.number))
 
@@ -149,6 +159,7 @@ class LocalExecutor:
         if stack.size > 1:
             reason = f"two workers were killed at it in a stack of {stack.size}"
             waiting.extendleft(reversed(stack.halves(reason)))
+            seat.stack = None
         else:
             outcomes = self._lost(seat, stack)
         if waiting:

@@ -16,8 +16,8 @@ from ablations.jobs import Stack, Worker
 from ablations.outcomes import Job, Outcome
 from ablations.training import Epoch
 
-Told = tuple[int, Epoch] | list[Outcome]
-"""What a worker says: the place in the stack of a run that finished an epoch, or how all ended."""
+Told = tuple[str, Epoch] | list[Outcome]
+"""What a worker says: the key of a run that finished an epoch, or how some of the stack ended."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,16 @@ def serve(pipe: Connection) -> None:
 
 def _do(stack: Stack, worker: Worker, pipe: Connection, *, is_logged: bool) -> None:
     say = logs.say if is_logged else lambda _: None
-    places = {job.run.run_key: place for place, job in enumerate(stack.jobs)}
 
     def on_epoch(job: Job, epoch: Epoch) -> None:
         say(f"{_name(job)}: epoch {epoch.number} of {job.run.recipe.epochs} ended")
-        pipe.send((places[job.run.run_key], epoch))
+        pipe.send((job.run.run_key, epoch))
 
     for job in stack.jobs:
         say(f"{_name(job)} begins")
-    outcomes = worker.perform(stack, on_epoch)
-    faults.reach("run_trained")
-    pipe.send(outcomes)
+    for outcomes in worker.perform(stack, on_epoch):
+        faults.reach("run_trained")
+        pipe.send(outcomes)
 
 
 def _name(job: Job) -> str:

@@ -137,7 +137,7 @@ def perform(worker: Callable[[Sequence[RunSpec]], Worker]) -> Callable[..., Outc
     """Does one job in this process."""
 
     def done(job: Job, on_epoch: Callable[[Job, Epoch], None] = lambda *_: None) -> Outcome:
-        (outcome,) = worker([job.run]).perform(Stack((job,)), on_epoch)
+        ((outcome,),) = worker([job.run]).perform(Stack((job,)), on_epoch)
         return outcome
 
     return done

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablations import checkpoints
-from ablations.checkpoints import Checkpoints
+from ablations.checkpoints import Checkpoints, write_together
 
 RUN, ENV = "ab" * 32, "cd" * 32
 STATE = {"model": {"weight": torch.arange(3.0)}, "step": 7, "epochs": [{"number": 1}]}
@@ -125,3 +125,37 @@ def test_sweeping_removes_the_unfinished_and_keeps_what_runs_can_go_on_from(chec
     assert everything.unfinished() == [half]
     everything.sweep()
     assert list(everything.folder.iterdir()) == [checkpoint.path]
+
+
+def test_states_of_one_program_get_their_names_after_all_are_written(tmp_path, monkeypatch):
+    both = [Checkpoints(tmp_path).of(key * 32, ENV) for key in ("ab", "ef")]
+    write_together([(one, STATE) for one in both])
+    save, saved = torch.save, []
+
+    def killed_at_the_second(value, path):
+        saved.append(path)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        save(value, path)
+
+    monkeypatch.setattr(torch, "save", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        write_together([(one, {**STATE, "step": 8}) for one in both])
+    assert [one.read()["step"] for one in both] == [7, 7]
+
+
+def test_a_disk_that_is_full_at_the_second_leaves_the_states_before(tmp_path, monkeypatch):
+    both = [Checkpoints(tmp_path).of(key * 32, ENV) for key in ("ab", "ef")]
+    write_together([(one, STATE) for one in both])
+    save, saved = torch.save, []
+
+    def full_at_the_second(value, path):
+        saved.append(path)
+        if len(saved) == 2:
+            raise OSError("no space left on device")
+        save(value, path)
+
+    monkeypatch.setattr(torch, "save", full_at_the_second)
+    write_together([(one, {**STATE, "step": 8}) for one in both])
+    assert [one.read()["step"] for one in both] == [7, 7]
+    assert sorted(tmp_path.rglob("*.*")) == sorted(one.path for one in both)

@@ -23,6 +23,10 @@ CPU = torch.device("cpu")
 RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 
 
+def performed(worker, stack, on_epoch=lambda *_: None):
+    return [outcome for ended in worker.perform(stack, on_epoch) for outcome in ended]
+
+
 def test_every_epoch_is_told_as_it_ends(run, perform):
     told = []
     job = Job(run(recipe={"epochs": 3}))
@@ -120,7 +124,7 @@ def test_builder_that_raises_becomes_a_failed_record(forget_plugins, plan, perfo
 
 
 def test_data_that_was_not_prepared_becomes_a_failed_record(run):
-    (outcome,) = Worker({}, "cpu").perform(Stack((Job(run()),)), lambda *_: None)
+    (outcome,) = performed(Worker({}, "cpu"), Stack((Job(run()),)))
     record = outcome.record
     assert record.state is RunState.FAILED
     assert record.message.startswith("KeyError: ")
@@ -260,7 +264,7 @@ def test_a_stack_that_is_too_large_is_trained_in_parts(run, worker, steps_of, mo
     four = make_stack(run, 4)
     own = worker([job.run for job in four.jobs])
     told = []
-    outcomes = own.perform(four, lambda job, epoch: told.append((job.run.seed, epoch.number)))
+    outcomes = performed(own, four, lambda job, epoch: told.append((job.run.seed, epoch.number)))
     assert [outcome.job for outcome in outcomes] == list(four.jobs)
     records = [outcome.record for outcome in outcomes]
     assert {record.state for record in records} == {RunState.FINISHED}
@@ -270,14 +274,26 @@ def test_a_stack_that_is_too_large_is_trained_in_parts(run, worker, steps_of, mo
         (seed, epoch): n_tries if epoch == 1 else 1 for seed in range(4) for epoch in (1, 2)
     }
     parts = [Stack(four.jobs[start : start + most], most) for start in range(0, 4, most)]
-    small = [outcome for part in parts for outcome in own.perform(part, lambda *_: None)]
+    small = [outcome for part in parts for outcome in performed(own, part)]
     assert [kept(one) for one in outcomes] == [kept(one) for one in small]
+
+
+def test_the_runs_of_a_half_are_handed_over_before_the_other_half_begins(run, worker, steps_of):
+    steps_of(full_above(2))
+    four = make_stack(run, 4)
+    told = []
+    own = worker([job.run for job in four.jobs])
+    handed = own.perform(four, lambda job, _: told.append(job.run.seed))
+    assert [outcome.job.run.seed for outcome in next(handed)] == [0, 1]
+    assert {2, 3}.isdisjoint(told[4:])  # the first epoch of all four fits, and is told
+    assert [outcome.job.run.seed for outcome in next(handed)] == [2, 3]
+    assert next(handed, None) is None
 
 
 def test_runs_that_do_not_even_fit_alone_are_out_of_memory(run, worker, steps_of):
     steps_of(full_above(0))
     four = make_stack(run, 4)
-    outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+    outcomes = performed(worker([job.run for job in four.jobs]), four)
     assert [outcome.record.state for outcome in outcomes] == [RunState.OOM] * 4
     assert [outcome.record.seed for outcome in outcomes] == [0, 1, 2, 3]
 
@@ -296,7 +312,7 @@ def test_a_stack_that_did_not_fit_is_let_go_before_its_halves_are_trained(run, w
     four = make_stack(run, 4)
     gc.disable()
     try:
-        outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+        outcomes = performed(worker([job.run for job in four.jobs]), four)
     finally:
         gc.enable()
     assert [outcome.record.message for outcome in outcomes] == [""] * 4
@@ -311,7 +327,7 @@ def test_a_run_that_fails_its_stack_costs_no_other_run(run, worker, steps_of):
             raise RuntimeError("cannot train this")
 
     steps_of(refuse)
-    outcomes = worker([job.run for job in four.jobs]).perform(four, lambda *_: None)
+    outcomes = performed(worker([job.run for job in four.jobs]), four)
     records = [outcome.record for outcome in outcomes]
     assert [record.state.value for record in records] == [
         *("FINISHED", "FINISHED", "FAILED", "FINISHED")
@@ -328,7 +344,7 @@ def test_a_run_of_a_stack_that_diverges_stops_no_other(run, worker):
     recipes = [{"epochs": 3, "batch_size": 100, "learning_rate": rate} for rate in rates]
     runs = [run(seed, control=RELU, recipe=one) for seed, one in enumerate(recipes)]
     stack = Stack(tuple(map(Job, runs)), 3)
-    records = [one.record for one in worker(runs).perform(stack, lambda *_: None)]
+    records = [one.record for one in performed(worker(runs), stack)]
     assert [record.state.value for record in records] == ["FINISHED", "DIVERGED", "FINISHED"]
     assert records[1].diverged_epoch == 2
     assert [len(record.curves["train/loss"]) for record in records] == [3, 1, 3]
@@ -336,7 +352,7 @@ def test_a_run_of_a_stack_that_diverges_stops_no_other(run, worker):
 
 def test_every_run_of_a_stack_leaves_what_one_alone_does(run, worker, perform):
     two = make_stack(run, 2, probes=("shift",))
-    stacked = worker([job.run for job in two.jobs]).perform(two, lambda *_: None)
+    stacked = performed(worker([job.run for job in two.jobs]), two)
     for outcome, job in zip(stacked, two.jobs, strict=True):
         alone = perform(job)
         assert outcome.record.metrics.keys() == alone.record.metrics.keys()

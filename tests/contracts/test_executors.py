@@ -127,7 +127,7 @@ def common(
     before = catalogue.names()
     worker, jobs = _work(folder, tiny())
     last = next(job for job in jobs if job.run.arm == "control" and job.run.seed == 1)
-    (trained,) = worker.perform(Stack((last,)), lambda *_: None)
+    ((trained,),) = worker.perform(Stack((last,)), lambda *_: None)
     jobs[jobs.index(last)] = Job(last.run, ("shift",), trained.files["weights.pt"])
     stacks = {most: _stacks(jobs, most) for most in MOST.values()}
     (folder / "broken").touch()
@@ -174,21 +174,21 @@ def test_every_job_begins_once_in_order_and_ends_once(told):
     assert sorted(ended) == sorted(began)
 
 
-def test_the_jobs_of_a_stack_begin_and_end_together(told):
+def test_the_jobs_of_a_stack_begin_together_and_end_so_unless_it_fails(told):
     for stack in told.stacks:
         keys = _keys(stack)
         own = [(number, event) for number, event in enumerate(told.events) if _job(event) in keys]
         began = [(number, event) for number, event in own if isinstance(event, Began)]
         ended = [number for number, event in own if isinstance(event, Ended)]
         assert {event.n_beside for _, event in began} == {len(keys) - 1}
-        for numbers in ([number for number, _ in began], ended):
+        is_whole = all(job.run.arm != "fragile" for job in stack.jobs)
+        for numbers in ([number for number, _ in began], *([ended] if is_whole else [])):
             assert numbers == list(range(numbers[0], numbers[0] + len(keys)))
 
 
 def test_a_record_says_in_which_stack_its_run_was_trained(told, most):
     records = [outcome.record for outcome in told.outcomes.values() if outcome.record]
-    sizes = {(one.stack_size, one.alone_because) for one in records if one.metrics}
-    assert sizes == {(most, "")}
+    assert {(one.stack_size, one.alone_because) for one in records if one.metrics} == {(most, "")}
 
 
 def test_every_epoch_is_told_between_a_jobs_beginning_and_its_end(told):
@@ -252,12 +252,13 @@ def test_no_stacks_are_no_events(common, maker):
 @pytest.mark.parametrize(
     "maker", [InlineExecutor, lambda worker: LocalExecutor(worker, 1)], ids=["inline", "local of 1"]
 )
-def test_an_exception_out_of_observe_travels_on_and_leaves_no_worker(common, maker, most):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
+def test_an_exception_out_of_observe_travels_on_and_leaves_no_worker(common, maker, most, error):
     def refuse(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            raise KeyboardInterrupt
+            raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         maker(common[0]).run(common[1][most], refuse)
     assert multiprocessing.active_children() == []
 
@@ -349,7 +350,7 @@ def test_a_stack_whose_worker_was_killed_goes_on_from_its_checkpoints(work, most
             _kill_workers(killed)
 
     LocalExecutor(worker, 1).run([stack], observe)
-    whole = replace(worker, checkpoints=None).perform(stack, lambda *_: None)
+    (whole,) = replace(worker, checkpoints=None).perform(stack, lambda *_: None)
     assert len(killed) == 1
     assert all(outcome.record.resumed_epoch >= 3 for outcome in _ended(told))
     assert list(map(_kept, _ended(told))) == list(map(_kept, whole))
@@ -396,5 +397,4 @@ def test_any_workers_may_be_killed_at_any_time(work, most):
 def test_the_data_travels_to_workers_as_shared_memory(work):
     worker, _ = work()
     (prepared,) = worker.datasets.values()
-    assert prepared.train_images.is_shared()
-    assert prepared.test_labels.is_shared()
+    assert all(tensor.is_shared() for tensor in (prepared.train_images, prepared.test_labels))

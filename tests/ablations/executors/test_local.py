@@ -9,8 +9,11 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.executors.crew import Crew
+from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
 from ablations.jobs import Stack, Worker
 from ablations.outcomes import Outcome
@@ -208,3 +211,48 @@ def test_a_stack_at_which_two_workers_were_killed_is_halved(work):
     }
     began = [event.job.run.run_key for event in told if isinstance(event, Began)]
     assert began == [job.run.run_key for job in stack.jobs]  # once each
+
+
+@pytest.mark.parametrize("is_pool", [False, True], ids=["inline", "local"])
+def test_an_interrupt_while_the_runs_of_a_stack_are_told_waits_for_the_last(work, is_pool):
+    worker, stacks = work(seeds=3)
+    stack = Stack(tuple(stack.jobs[0] for stack in stacks), 3)
+    ended: list[Outcome] = []
+
+    def press(event: Event) -> None:
+        if isinstance(event, Ended):
+            ended.append(event.outcome)
+            if len(ended) == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    executor = LocalExecutor(worker, 1) if is_pool else InlineExecutor(worker)
+    with pytest.raises(KeyboardInterrupt):
+        executor.run([stack], press)
+    assert [(one.job, one.record.state.value) for one in ended] == [
+        (job, "FINISHED") for job in stack.jobs
+    ]
+    assert multiprocessing.active_children() == []
+
+
+STUMBLE = """
+import os, signal
+steps = folder / "steps"
+with steps.open("a") as file:
+    file.write("x")
+step = len(steps.read_text())
+if step == 1:
+    raise RuntimeError("not together")
+if step == 1 + 8 + 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_trained_of_a_stack_is_not_trained_again_when_its_worker_is_killed(work):
+    worker, stacks = work(STUMBLE)
+    stack = Stack(tuple(stack.jobs[0] for stack in stacks), 2)
+    first, second = outcomes(worker, [stack])
+    assert [one.record.seed for one in (first, second)] == [0, 1]
+    assert [one.record.state for one in (first, second)] == [RunState.FINISHED] * 2
+    assert first.record.alone_because == "its stack of 2 failed: RuntimeError: not together"
+    assert LOG.read_text().count("control s0 begins") == 1
+    assert LOG.read_text().count("control s1 begins") == 2
