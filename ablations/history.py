@@ -7,9 +7,16 @@ history kept on the study's parent run makes that visible. Pure; called by `trac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 History = list[dict[str, Any]]
+
+
+class Deviation(NamedTuple):
+    """What changed after results had been shown: a code that a study may accept, and words."""
+
+    code: str
+    text: str
 
 
 def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,30 +104,35 @@ def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int
     return found
 
 
-def deviations(history: History, plan: Mapping[str, Any]) -> list[str]:
-    """What changed after results had been shown, in words; a report is stamped with them."""
+def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
+    """What changed after results had been shown; a report is stamped with it."""
     shown = [past for past in history if past["shown"] or past.get("seen")]
     if not shown:
         return []
     first, now = shown[0], entry(plan)
     when = "when results were first shown"
     when += f" in study {first['study']!r}" if "study" in first else ""
-    texts = [
-        f"the endpoint's {key} was {first['endpoint'][key]!r} {when}, now {value!r}"
+    found = [
+        Deviation(
+            "endpoint_changed",
+            f"the endpoint's {key} was {first['endpoint'][key]!r} {when}, now {value!r}",
+        )
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
     if any(levels not in now["control_levels"] for levels in first.get("control_levels", [])):
-        texts.append(f"the control was another network {when}")
+        found.append(Deviation("control_changed", f"the control was another network {when}"))
     elif not set(first["arms"].values()) & set(now["arms"].values()):
-        texts.append(f"every arm was trained otherwise {when}")
+        found.append(Deviation("arms_changed", f"every arm was trained otherwise {when}"))
     dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
     added = sorted(set(now["seeds"]) - set(first["seeds"]))
     if dropped:
-        texts.append(f"seeds {dropped} were dropped after results were shown")
+        text = f"seeds {dropped} were dropped after results were shown"
+        found.append(Deviation("seeds_dropped", text))
     if added:
-        texts.append(f"seeds {added} were added after results were shown")
-    return texts
+        text = f"seeds {added} were added after results were shown"
+        found.append(Deviation("seeds_added", text))
+    return found
 
 
 def _controls(plan: Mapping[str, Any]) -> list[Any]:

@@ -30,6 +30,7 @@ def plan_changes(old: PlanJson, new: PlanJson) -> list[str]:
         *_seeds(old["seeds"], new["seeds"]),
         *_endpoint(old["endpoint"], new["endpoint"]),
         *_probes(old["probes"], new["probes"]),
+        *_accepted(old.get("accept", []), new.get("accept", [])),
     ]
 
 
@@ -108,6 +109,12 @@ def _probes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     added = [name for name in new if name not in old]
     if added:
         yield f"probes added: {', '.join(added)}; measured on stored weights, without training"
+
+
+def _accepted(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    for code in sorted(set(old) ^ set(new)):
+        word = "accepted" if code in new else "no longer accepted"
+        yield f"{code} is {word}: verdicts may come or go"
 
 
 def _named(names: Sequence[str]) -> str:

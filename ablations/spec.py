@@ -32,6 +32,15 @@ Comparison = Literal["shared", "tuned"]
 Curves = Literal["train", "validation", "test"]
 Design = Literal["one-factor", "grid", "pairs", "zip", "leave-one-out", "add-one-in", "arms"]
 Probe = Literal["shift", "image_size"]
+Acceptable = Literal[
+    "control_changed",
+    "endpoint_changed",
+    "seeds_dropped",
+    "unequal_epochs",
+    "unequal_seeds",
+    "unequal_trials",
+]
+"""Reasons to give no verdict that a study may overrule; its report then says so at the top."""
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
 CONTRAST_SIGN = " - "
@@ -201,6 +210,7 @@ class StudySpec(_Frozen):
     curves: Curves | None = None
     endpoint: EndpointSpec
     probes: tuple[Probe, ...] = ()
+    accept: tuple[Acceptable, ...] = ()
     plugins: tuple[str, ...] = ()
     root_seed: int = Field(0, ge=0)
 

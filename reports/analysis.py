@@ -16,11 +16,12 @@ from reports.arms import described_arm
 from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
 from reports.contrasts import Examples, answer, with_holm
+from reports.gate import Gate
 from reports.plan import AnalysisPlan
 from reports.questions import planned_questions, primary_comparison
 from reports.results import Message, Results
 from reports.sections import curve_section, probe_section
-from reports.table import Cell, outcomes, validated_curves, validated_runs
+from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
 
 _DEVIATIONS = ("unplanned_runs", "extended_after_results")
 
@@ -55,12 +56,15 @@ def analyse(
     is_final = n_missing == 0
     by_cell = outcomes(table, plan.endpoint.metric)
     arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
-    questions = planned_questions(plan, is_final=is_final)
+    gate = Gate(plan, by_cell, run_facts(table))
+    asked = planned_questions(plan, is_final=is_final)
+    questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_holm(answers, questions))
     notes = (
         *_progress_notes(n_missing, len(cells) * len(plan.seeds)),
         *strays,
+        *gate.accepted(asked),
         *_test_curve_note(curves),
         *warnings(plan, arms, contrasts, questions, by_cell),
     )
@@ -73,11 +77,11 @@ def analyse(
         final=is_final,
         arms=arms,
         contrasts=contrasts,
-        claims=tuple(judged_claim(c, plan, table, is_final=is_final) for c in plan.claims),
+        claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
         curves=() if curves is None else _curves(curves, table, cells),
         probes=probe_section(table, plan, cells),
         warnings=notes,
-        refusals=tuple(refusals(arms, contrasts)),
+        refusals=tuple(refusals(arms, contrasts, questions)),
     )
 
 
@@ -149,12 +153,9 @@ def _test_curve_note(curves: pd.DataFrame | None) -> list[Message]:
 
 def _plan_record(plan: AnalysisPlan, notes: Sequence[Message]) -> dict[str, object]:
     """Which plan this is, what it was before, and where the runs left it."""
-    deviations = [note.text for note in notes if note.code in _DEVIATIONS]
-    return {
-        "digest": plan.digest,
-        "history": plan.history,
-        "deviations": [*plan.deviations, *deviations],
-    }
+    known = [one.text for one in plan.deviations]
+    found = [note.text for note in notes if note.code in _DEVIATIONS or note.code in plan.accepted]
+    return {"digest": plan.digest, "history": plan.history, "deviations": [*known, *found]}
 
 
 def _curves(

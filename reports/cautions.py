@@ -28,8 +28,13 @@ _FLAGGED = {
 }
 
 
-def refusals(arms: Sequence[ArmResult], contrasts: Sequence[ContrastResult]) -> Iterator[Message]:
+def refusals(
+    arms: Sequence[ArmResult],
+    contrasts: Sequence[ContrastResult],
+    questions: Sequence[Question],
+) -> Iterator[Message]:
     """What is not computed, and why."""
+    yield from dict.fromkeys(one for question in questions for one in question.refusals)
     for arm in arms:
         if 0 < len(arm.values) < MIN_FOR_INTERVAL:
             is_one = len(arm.values) == 1

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reports.contrasts import answer
+from reports.gate import Gate
 from reports.plan import AnalysisPlan, ClaimSpec
 from reports.questions import Question, claimed_question
 from reports.results import ClaimResult, ContrastResult
@@ -19,14 +20,14 @@ from reports.verdicts import decide_claim
 
 
 def judged_claim(
-    claim: ClaimSpec, plan: AnalysisPlan, table: pd.DataFrame, *, is_final: bool
+    claim: ClaimSpec, plan: AnalysisPlan, table: pd.DataFrame, gate: Gate, *, is_final: bool
 ) -> ClaimResult:
     """What became of one claim; no verdict (None) while the study is not final.
 
     Raises:
         UnknownMetricError: The claim names a metric that the runs do not have.
     """
-    question = claimed_question(claim, plan, is_final=is_final)
+    question = gate.asked(claimed_question(claim, plan, is_final=is_final))
     result = answer(question, plan, outcomes(table, question.metric))
     verdict = None
     if is_final:

@@ -154,6 +154,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
         digest=plan_json["digest"],
         history=tuple({"digest": item["digest"], "seeds": item["seeds"]} for item in past[:-1]),
         deviations=tuple(history.deviations(past, plan_json)),
+        accepted=tuple(plan_json.get("accept", ())),
         shown={name: tuple(seeds) for name, seeds in history.shown_seeds(past, plan_json).items()},
     )
 
@@ -264,6 +265,7 @@ def _run_table(
                 **probes[row["run_key"]],
                 "message": held.message,
                 "diverged_epoch": held.diverged_epoch,
+                "epochs": arms[row["arm"]]["recipe"]["epochs"],
                 "device": held.environment.device_model,
             }
         )

@@ -172,7 +172,8 @@ def _ruling(
 ) -> Ruling:
     """The verdict of the decision table, unless something forbids or overrules it."""
     flags = list(_standing_flags(question, plan, numbers))
-    verdict = _verdict(numbers, question.margin) if question.is_final else None
+    may_judge = question.is_final and not question.refusals
+    verdict = _verdict(numbers, question.margin) if may_judge else None
     if verdict is None or numbers.ci_adjusted is None:
         return Ruling(None, tuple(flags))
     if is_size_uncertain(verdict, numbers.ci_adjusted, question.margin):

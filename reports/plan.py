@@ -11,9 +11,11 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from ablations.errors import nearest
+from ablations.history import Deviation
+from ablations.spec import Acceptable
 from reports.errors import PlanError
 
 Comparison = Literal["shared", "tuned"]
@@ -139,7 +141,8 @@ class AnalysisPlan:
         looks: Numbers of seeds after which the results are looked at, if more than once.
         arms: Facts of every arm, in the order of the report; empty: arms come from the table.
         history: Earlier states of this plan, as stored.
-        deviations: What changed after a verdict had been shown, a sentence each.
+        deviations: What changed after a verdict had been shown.
+        accepted: Reasons for no verdict that are overruled; the report says so at its top.
         shown: By contrast, the seeds whose verdict a person has already seen.
 
     Raises:
@@ -160,7 +163,8 @@ class AnalysisPlan:
     digest: str = ""
     history: tuple[Mapping[str, Any], ...] = ()
     shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    deviations: tuple[str, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    accepted: tuple[Acceptable, ...] = ()
 
     def __post_init__(self) -> None:
         problems = (
@@ -169,6 +173,7 @@ class AnalysisPlan:
             *self._claim_problems(),
             *self._name_problems(),
             *self._seed_problems(),
+            *self._acceptance_problems(),
         )
         if problems:
             raise PlanError(problems)
@@ -210,7 +215,8 @@ class AnalysisPlan:
                     "looks": tuple(raw["looks"]) if raw.get("looks") else None,
                     "arms": tuple(_facts(item) for item in raw.get("arms", ())),
                     "history": tuple(raw.get("history", ())),
-                    "deviations": tuple(raw.get("deviations", ())),
+                    "deviations": tuple(Deviation(*one) for one in raw.get("deviations", ())),
+                    "accepted": tuple(raw.get("accepted", ())),
                     "shown": {k: tuple(v) for k, v in raw.get("shown", {}).items()},
                 }
             )
@@ -249,6 +255,15 @@ class AnalysisPlan:
     def _seed_problems(self) -> Iterator[str]:
         if len(set(self.seeds)) != len(self.seeds):
             yield f"seeds: every seed once was expected, got {list(self.seeds)}; drop the repeated"
+
+    def _acceptance_problems(self) -> Iterator[str]:
+        allowed = get_args(Acceptable)
+        for code in self.accepted:
+            if code not in allowed:
+                yield (
+                    f"accepted: a reason for no verdict was expected, got {code!r}; "
+                    f"{nearest(code, allowed)}name one (allowed: {', '.join(allowed)})"
+                )
 
     def _name_problems(self) -> Iterator[str]:
         """Names that `arms`, where given, does not hold."""

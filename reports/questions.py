@@ -7,9 +7,10 @@ family sizes are settled before any result is read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.plan import AnalysisPlan, ClaimSpec, Comparison, ContrastSpec, Direction
+from reports.results import Message
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Question:
         n_looks: Times the results are looked at. Alpha is split evenly over them (Bonferroni),
             so that the intervals hold at whichever look the study stops.
         shown: Seeds whose verdict a person has seen; None if no verdict was shown.
+        refusals: Why no verdict may be given.
     """
 
     spec: ContrastSpec
@@ -35,6 +37,7 @@ class Question:
     n_looks: int = 1
     shown: frozenset[int] | None = None
     is_final: bool = True
+    refusals: tuple[Message, ...] = ()
 
     @property
     def sign(self) -> int:
@@ -73,17 +76,12 @@ def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = T
     """
     endpoint = plan.endpoint
     question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
-    return Question(
-        spec=question.spec,
+    return replace(
+        question,
         metric=claim.metric or endpoint.metric,
         direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
         margin=endpoint.margin if claim.margin is None else claim.margin,
-        alpha=endpoint.alpha,
         family="primary",
-        family_size=question.family_size,
-        n_looks=question.n_looks,
-        shown=question.shown,
-        is_final=is_final,
     )
 
 

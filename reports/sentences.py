@@ -53,6 +53,8 @@ def contrast_sentence(
     effect = _effect(question, raw, ruling)
     if not question.is_final:
         return f"not final: {effect}"
+    if question.refusals:
+        return f"{effect}: no verdict ({', '.join(one.code for one in question.refusals)})"
     return f"{effect}: {_judgement(question, ruling, seeds_for_verdict, estimate_with_failures)}"
 
 

@@ -24,6 +24,9 @@ COMPARISONS = ("shared", "tuned")
 RUN_COLUMNS = ("run_key", "arm", "comparison", "seed", "state")
 CURVE_COLUMNS = ("arm", "comparison", "seed", "epoch")
 
+FACT_COLUMNS = ("epochs", "trials", "split", "selected_on", "device")
+"""What a table may say of how a run was made, so that unequal ones are not compared unnoticed."""
+
 Cell = tuple[str, str]
 """An arm and the recipe it is compared at."""
 
@@ -37,6 +40,27 @@ class Outcome(NamedTuple):
 
 
 Outcomes = Mapping[Cell, Mapping[int, Outcome]]
+
+
+class RunFacts(NamedTuple):
+    """How a run that finished was made; None where the table does not say.
+
+    Attributes:
+        epochs: It was trained for.
+        trials: That its recipe was tuned with.
+        split: Names the images that it was scored on; the same for the runs of a pair.
+        selected_on: The images by which its weights were chosen, `test` being a mistake.
+        device: That it was trained on.
+    """
+
+    epochs: object = None
+    trials: object = None
+    split: object = None
+    selected_on: object = None
+    device: object = None
+
+
+Facts = Mapping[Cell, Mapping[int, RunFacts]]
 
 
 def validated_runs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -114,6 +138,27 @@ def outcomes(table: pd.DataFrame, metric: str) -> dict[Cell, dict[int, Outcome]]
         value = as_number(raw, f"run {key!r}: {metric}") if state == "FINISHED" else None
         cells.setdefault((arm, comparison), {})[int(seed)] = Outcome(key, state, value)
     return cells
+
+
+def run_facts(table: pd.DataFrame) -> dict[Cell, dict[int, RunFacts]]:
+    """How the finished runs of every arm were made, by seed.
+
+    Args:
+        table: From `validated_runs`.
+    """
+    absent = [None] * len(table)
+    columns = [
+        table[name].where(table[name].notna(), None).tolist() if name in table.columns else absent
+        for name in FACT_COLUMNS
+    ]
+    found: dict[Cell, dict[int, RunFacts]] = {}
+    identity = (table[name].tolist() for name in ("arm", "comparison", "seed", "state"))
+    for (arm, comparison, seed, state), told in zip(
+        zip(*identity, strict=True), zip(*columns, strict=True), strict=True
+    ):
+        if state == "FINISHED":
+            found.setdefault((arm, comparison), {})[int(seed)] = RunFacts(*told)
+    return found
 
 
 def as_number(raw: object, where: str) -> float | None:

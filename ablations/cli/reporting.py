@@ -107,8 +107,8 @@ def _say(
             "[yellow]not final: planned runs are missing, so there are no verdicts[/yellow]"
         )
     console.print(_contrast_table(results) if results["contrasts"] else _arm_table(results))
-    for text in tables.plan.deviations:
-        console.print(f"[yellow]deviation[/yellow]  {escape(text)}", highlight=False)
+    for deviation in tables.plan.deviations:
+        console.print(f"[yellow]deviation[/yellow]  {escape(deviation.text)}", highlight=False)
     for note in results["refusals"]:
         console.print(f"[yellow]refused[/yellow]  {escape(note['text'])}", highlight=False)
     n_notes = len(results["warnings"])

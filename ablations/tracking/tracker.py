@@ -68,7 +68,7 @@ class Tracker:
             past = history.remembering(self._history(parent), self._histories(parents), content)
             texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
         stamped = history.deviations(history.extended(past, content), content)
-        return texts + [f"the report will bear the stamp: {text}" for text in stamped]
+        return texts + [f"the report will bear the stamp: {one.text}" for one in stamped]
 
     def _trained_elsewhere(self, plan: Plan) -> list[str]:
         planned = {run.run_key for run in plan.runs}

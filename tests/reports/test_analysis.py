@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ablations.history import Deviation
 from reports.analysis import analyse
 from reports.errors import DuplicateRunError, UnknownMetricError
 from reports.plan import AnalysisPlan, ClaimSpec, ContrastSpec, Endpoint
@@ -173,7 +174,8 @@ def test_runs_outside_the_plan_are_in_no_number(make_runs, make_plan):
 
 
 def test_deviations_that_the_store_knows_of_come_first(make_runs, make_plan):
-    plan = make_plan(list(VALUES), deviations=("the margin was changed after results",))
+    known = (Deviation("endpoint_changed", "the margin was changed after results"),)
+    plan = make_plan(list(VALUES), deviations=known)
     assert analyse(make_runs(VALUES), plan).plan["deviations"] == [
         "the margin was changed after results"
     ]

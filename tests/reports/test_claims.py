@@ -6,6 +6,7 @@ import pytest
 
 from reports.claims import judged_claim
 from reports.errors import UnknownMetricError
+from reports.gate import Gate
 from reports.plan import ClaimSpec
 from reports.table import validated_runs
 
@@ -19,7 +20,7 @@ def judge(make_runs, make_plan):
         metric = settings.get("metric", "test/accuracy")
         plan = make_plan(["control", "a"], claims=(claim,), **settings)
         table = validated_runs(make_runs({"control": CONTROL, "a": BETTER}, metric=metric))
-        return judged_claim(claim, plan, table, is_final=is_final)
+        return judged_claim(claim, plan, table, Gate(plan, {}, {}), is_final=is_final)
 
     return judge_it
 

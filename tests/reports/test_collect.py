@@ -184,7 +184,9 @@ def test_verdicts_shown_before_reach_the_plan(train, tiny, store_uri, home):
     train(tiny(seeds=4))
     after = collect_study("tiny", store_uri)
     assert after.plan.shown == {"activation=relu - control": (0, 1, 2)}
-    assert after.plan.deviations == ("seeds [3] were added after results were shown",)
+    assert after.plan.deviations == (
+        ("seeds_added", "seeds [3] were added after results were shown"),
+    )
 
 
 @pytest.mark.parametrize("name", ["plan.json", "record.json"])

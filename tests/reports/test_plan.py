@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ablations.history import Deviation
 from reports.errors import PlanError
 from reports.plan import AnalysisPlan, ArmFacts, ClaimSpec, ContrastSpec, Endpoint
 
@@ -24,7 +25,8 @@ FULL = AnalysisPlan(
     ),
     history=({"digest": "0", "seeds": [0, 1]},),
     shown={"relu - control": (0, 1)},
-    deviations=("the margin was changed",),
+    deviations=(Deviation("endpoint_changed", "the margin was changed"),),
+    accepted=("endpoint_changed",),
 )
 
 

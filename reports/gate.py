@@ -1,0 +1,102 @@
+"""Whether a contrast may be judged at all: what is asked before any verdict.
+
+Called by `reports.analysis` and `reports.claims`. A contrast that is refused keeps its numbers and
+gets no verdict. Some refusals a plan may accept: the verdict is given then, and the report says
+at its top what was accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reports.plan import AnalysisPlan
+from reports.questions import Question
+from reports.results import Message
+from reports.table import Cell, Facts, Outcomes
+
+AFTER_RESULTS = ("endpoint_changed", "control_changed", "seeds_dropped")
+"""Deviations that could have been made because of what was seen."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is known of a study's runs before their values are looked at.
+
+    Attributes:
+        plan: With what it accepts.
+        outcomes: Of every arm; only which runs there are is read.
+        facts: How the finished runs were made.
+    """
+
+    plan: AnalysisPlan
+    outcomes: Outcomes
+    facts: Facts
+
+    def asked(self, question: Question) -> Question:
+        """The question, with every reason to give no verdict that the plan does not accept."""
+        found = self._reasons(question)
+        refusals = tuple(one for one in found if one.code not in self.plan.accepted)
+        return replace(question, refusals=refusals)
+
+    def accepted(self, questions: Sequence[Question]) -> list[Message]:
+        """What the plan accepts and these questions met, each once."""
+        met = {one: None for question in questions for one in self._reasons(question)}
+        return [
+            Message(one.code, f"accepted by the study: {one.text}")
+            for one in met
+            if one.code in self.plan.accepted
+        ]
+
+    def _reasons(self, question: Question) -> list[Message]:
+        spec = question.spec
+        arm, control = (spec.arm, spec.comparison), (spec.control, spec.comparison)
+        after = [Message(*one) for one in self.plan.deviations if one.code in AFTER_RESULTS]
+        where = f"{spec.name} ({spec.comparison})"
+        own = (*self._seeds(arm, control), *self._making(arm, control))
+        return [*after, *(Message(code, f"{where}: {text}") for code, text in own)]
+
+    def _seeds(self, arm: Cell, control: Cell) -> Iterator[tuple[str, str]]:
+        """Arms that share some seeds and not others, unless the plan says which they have.
+
+        With planned seeds the others are runs that failed or are to come, or an arm that a look
+        has stopped; arms that share none are compared unpaired.
+        """
+        one, other = (set(self.outcomes.get(cell, {})) for cell in (arm, control))
+        if not self.plan.seeds and one & other and one != other:
+            yield (
+                "unequal_seeds",
+                f"seeds {sorted(one ^ other)} are of one arm only, so that the choice of seeds "
+                "may have made the difference; run both arms at each",
+            )
+
+    def _making(self, arm: Cell, control: Cell) -> Iterator[tuple[str, str]]:
+        one, other = (self.facts.get(cell, {}) for cell in (arm, control))
+        every = [*one.values(), *other.values()]
+        if "recipe.epochs" not in self.plan.factors and _differ(made.epochs for made in every):
+            told = _told([made.epochs for made in every])
+            yield "unequal_epochs", f"runs were trained for {told} epochs; train all as long"
+        if _differ(made.trials for made in every):
+            told = _told([made.trials for made in every])
+            yield "unequal_trials", f"recipes were tuned with {told} trials; tune all as much"
+        paired = [seed for seed in sorted(one) if seed in other]
+        if any(_differ([one[seed].split, other[seed].split]) for seed in paired):
+            yield (
+                "mixed_split",
+                "runs of one pair were scored on different images; score both alike",
+            )
+        if any(str(made.selected_on).startswith("test") for made in every):
+            yield (
+                "selected_on_test",
+                "weights were chosen by the test images, whose accuracy is then too high; choose "
+                "them by validation images",
+            )
+
+
+def _differ(values: Iterable[object]) -> bool:
+    return len({value for value in values if value is not None}) > 1
+
+
+def _told(values: Iterable[object]) -> str:
+    said = {value for value in values if value is not None}
+    return " and ".join(sorted(f"{one:g}" if isinstance(one, float) else f"{one}" for one in said))
