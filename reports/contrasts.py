@@ -70,7 +70,7 @@ def answer(
     control = outcomes.get((spec.control, spec.comparison), {})
     pairs = finished_pairs(arm, control)
     numbers = _numbers(question, pairs)
-    scored = _numbers_with_failures(question, plan, arm, control)
+    scored = _numbers_with_failures(question, plan, numbers, arm, control)
     findings = _Findings(
         numbers=numbers,
         ruling=_ruling(question, plan, pairs, numbers, scored),
@@ -143,9 +143,11 @@ def _numbers(question: Question, pairs: Pairs) -> PairedContrast:
 
 
 def _numbers_with_failures(
-    question: Question, plan: AnalysisPlan, arm: Runs, control: Runs
+    question: Question, plan: AnalysisPlan, numbers: PairedContrast, arm: Runs, control: Runs
 ) -> PairedContrast | None:
     """The contrast with diverged runs scored as chance; None where chance is not known."""
+    if not any(run.state == "DIVERGED" for runs in (arm, control) for run in runs.values()):
+        return numbers
     spec = question.spec
     chances = (
         plan.chance(spec.arm, question.metric),

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from statsmodels.stats.multitest import multipletests
-
 
 def holm(p_values: Sequence[float | None], *, family_size: int | None = None) -> list[float | None]:
     """Holm's adjusted p values, in the order given; None stays None.
@@ -23,7 +21,8 @@ def holm(p_values: Sequence[float | None], *, family_size: int | None = None) ->
         ValueError: The family is smaller than its p values.
 
     Source:
-        Holm 1979, Scandinavian Journal of Statistics 6.
+        Holm 1979, Scandinavian Journal of Statistics 6. Not statsmodels' `multipletests`, which
+        collects garbage in every call: a tenth of a second where much is loaded.
     """
     known = [p for p in p_values if p is not None]
     size = len(known) if family_size is None else family_size
@@ -32,8 +31,10 @@ def holm(p_values: Sequence[float | None], *, family_size: int | None = None) ->
             f"holm: family_size must be >= the {len(known)} p values given, got {size}; "
             f"count every planned contrast"
         )
-    if not known:
-        return [None] * len(p_values)
-    adjusted = multipletests(known + [1.0] * (size - len(known)), method="holm")[1]
-    remaining = iter(adjusted)
-    return [None if p is None else float(next(remaining)) for p in p_values]
+    adjusted: list[float | None] = [None] * len(p_values)
+    least = 0.0  # a p is never adjusted below that of a smaller one
+    smallest_first = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    for rank, (p, place) in enumerate(smallest_first):
+        least = max(least, min(1.0, (size - rank) * p))
+        adjusted[place] = least
+    return adjusted
