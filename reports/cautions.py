@@ -44,12 +44,22 @@ def refusals(
                 f"as it is, without interval, test or rank",
             )
     for contrast in contrasts:
-        if contrast.n_pairs < MIN_FOR_INTERVAL:
+        if contrast.ci_adjusted is not None:
+            continue
+        where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
+        if contrast.method == "unpaired":
+            yield Message("too_few_runs", f"{where} on fewer than 3 runs of an arm; add runs")
+        elif contrast.n_pairs < MIN_FOR_INTERVAL:
             yield Message(
                 "too_few_pairs",
-                f"{contrast.name} ({contrast.comparison}): no interval and no verdict on "
-                f"{contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
+                f"{where} on {contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
                 f"{_listed(contrast.missing_pairs) or 'none, so add seeds'}",
+            )
+        else:
+            yield Message(
+                "too_few_pairs",
+                f"{where} on {contrast.n_pairs} pairs: with seeds added after a verdict was shown "
+                "it takes 5 at the least; add seeds",
             )
 
 

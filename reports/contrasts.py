@@ -12,22 +12,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from reports.methods import (
+    Bounds,
+    Pairs,
+    Runs,
+    is_verdict_kept,
+    numbers_of,
+    values_of,
+)
 from reports.plan import AnalysisPlan, ArmFacts
 from reports.questions import Question
 from reports.results import ContrastResult
 from reports.sentences import contrast_sentence, is_fraction
-from reports.statistics.intervals import MIN_FOR_INTERVAL, FloatArray, Interval
+from reports.statistics.intervals import Interval
 from reports.statistics.multiplicity import holm
 from reports.statistics.noise import crossed_interval
-from reports.statistics.paired import (
-    PairedContrast,
-    differences,
-    mean_interval,
-    paired_contrast,
-)
+from reports.statistics.paired import PairedContrast
 from reports.statistics.power import minimum_detectable, seeds_needed
-from reports.table import Outcome, Outcomes
-from reports.verdicts import Ruling, Verdict, decide, is_size_uncertain
+from reports.table import Outcomes
+from reports.verdicts import Ruling, Verdict, is_size_uncertain
 
 CAPACITY_FACTOR = 1.1
 """Arms whose parameter counts differ by more than this factor differ in capacity as well."""
@@ -37,17 +40,6 @@ _SAME_METRIC = 1e-6
 
 Examples = Mapping[str, npt.NDArray[np.bool_]]
 """By run key, which test images the run got right; shape (n_test,)."""
-
-Runs = Mapping[int, Outcome]
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Raw values of two arms at the seeds they share, in the order of the seeds."""
-
-    seeds: tuple[int, ...]
-    arm: tuple[float, ...]
-    control: tuple[float, ...]
 
 
 def answer(
@@ -68,10 +60,11 @@ def answer(
     spec = question.spec
     arm = outcomes.get((spec.arm, spec.comparison), {})
     control = outcomes.get((spec.control, spec.comparison), {})
-    pairs = finished_pairs(arm, control)
-    numbers = _numbers(question, pairs)
+    pairs = values_of(question, arm, control)
+    numbers = numbers_of(question, pairs)
     scored = _numbers_with_failures(question, plan, numbers, arm, control)
     findings = _Findings(
+        pairs=pairs,
         numbers=numbers,
         ruling=_ruling(question, plan, pairs, numbers, scored),
         resolution=_resolution(question, numbers),
@@ -94,52 +87,17 @@ def with_holm(
     adjusted: dict[int, float | None] = {}
     for family in sorted({question.family for question in questions}):
         members = [i for i, question in enumerate(questions) if question.family == family]
-        n_looks, size = questions[members[0]].n_looks, questions[members[0]].family_size
-        raw = [answers[i].p for i in members]
-        spent = [None if p is None else min(1.0, n_looks * p) for p in raw]
+        size = questions[members[0]].family_size
+        spent = [_spent(answers[i], questions[i]) for i in members]
         adjusted.update(zip(members, holm(spent, family_size=max(size, len(members))), strict=True))
     return [_with_holm(result, adjusted[i], questions[i].alpha) for i, result in enumerate(answers)]
 
 
-def finished_pairs(
-    arm: Runs,
-    control: Runs,
-    *,
-    if_diverged: tuple[float | None, float | None] = (None, None),
-) -> Pairs:
-    """The seeds at which both arms have a value.
-
-    Args:
-        arm: Outcomes by seed.
-        control: Likewise.
-        if_diverged: Values that stand for a diverged run of the arm and of the control; None
-            leaves the pair out.
-    """
-    values = {
-        seed: (_value(arm[seed], if_diverged[0]), _value(control[seed], if_diverged[1]))
-        for seed in sorted(set(arm) & set(control))
-    }
-    whole = {seed: (a, b) for seed, (a, b) in values.items() if a is not None and b is not None}
-    return Pairs(
-        tuple(whole), tuple(a for a, _ in whole.values()), tuple(b for _, b in whole.values())
-    )
-
-
-def _value(outcome: Outcome, if_diverged: float | None) -> float | None:
-    return if_diverged if outcome.state == "DIVERGED" else outcome.value
-
-
-def _numbers(question: Question, pairs: Pairs) -> PairedContrast:
-    numbers = paired_contrast(
-        [question.sign * value for value in pairs.arm],
-        [question.sign * value for value in pairs.control],
-        margin=question.margin,
-        alpha=question.alpha,
-        family_size=question.n_shares,
-    )
-    if question.n_looks > 1:  # a one-sided look spends as much as a two-sided one
-        return replace(numbers, ci_equivalence=numbers.ci_adjusted)
-    return numbers
+def _spent(result: ContrastResult, question: Question) -> float | None:
+    """p, at several looks times their number: any of them could have been the one."""
+    if result.p is None or result.method != "sequential":
+        return result.p
+    return min(1.0, len(question.looks) * result.p)
 
 
 def _numbers_with_failures(
@@ -156,13 +114,11 @@ def _numbers_with_failures(
     for runs, chance in zip((arm, control), chances, strict=True):
         if chance is None and any(run.state == "DIVERGED" for run in runs.values()):
             return None
-    return _numbers(question, finished_pairs(arm, control, if_diverged=chances))
+    return numbers_of(question, values_of(question, arm, control, if_diverged=chances))
 
 
 def _verdict(numbers: PairedContrast, margin: float) -> Verdict | None:
-    if numbers.ci_adjusted is None or numbers.ci_equivalence is None:
-        return None
-    return decide(numbers.ci_adjusted, numbers.ci_equivalence, margin)
+    return Bounds(numbers.ci, numbers.ci_adjusted, numbers.ci_equivalence).verdict(margin)
 
 
 def _ruling(
@@ -182,12 +138,11 @@ def _ruling(
         flags.append("size_uncertain")
     if _is_fragile(question, pairs, numbers, verdict):
         flags.append("fragile")
-    if question.shown is not None and not set(pairs.seeds) <= question.shown:
+    if pairs.method == "anytime":
         flags.append("extended_after_results")
     if scored is not None and _verdict(scored, question.margin) != verdict:
         flags.append("failures_decide")
-    is_overruled = "extended_after_results" in flags or "failures_decide" in flags
-    return Ruling("undecided" if is_overruled else verdict, tuple(flags))
+    return Ruling("undecided" if "failures_decide" in flags else verdict, tuple(flags))
 
 
 def _standing_flags(
@@ -215,14 +170,10 @@ def _is_fragile(
     """Whether the verdict hangs on normality or on one seed.
 
     The exact sign-flip test is asked only where its smallest possible p is small enough to agree
-    (at n = 5 it never reaches 0.05); leaving one seed out, only where 3 pairs remain.
+    (at n = 5 it never reaches 0.05).
     """
-    if _is_disputed(numbers, question.alpha_each):
-        return True
-    d = question.sign * differences(np.asarray(pairs.arm), np.asarray(pairs.control))
-    if len(d) <= MIN_FOR_INTERVAL:
-        return False
-    return any(_verdict_of(question, np.delete(d, i)) != verdict for i in range(len(d)))
+    is_disputed = pairs.method == "paired" and _is_disputed(numbers, question.alpha_each)
+    return is_disputed or not is_verdict_kept(question, pairs, verdict)
 
 
 def _is_disputed(numbers: PairedContrast, level: float) -> bool:
@@ -231,13 +182,6 @@ def _is_disputed(numbers: PairedContrast, level: float) -> bool:
     if p is None or exact is None or floor is None or floor > level:
         return False
     return (p <= level) != (exact <= level)
-
-
-def _verdict_of(question: Question, d: FloatArray) -> Verdict:
-    adjusted = mean_interval(d, level=1 - question.alpha_each)
-    if question.n_looks > 1:
-        return decide(adjusted, adjusted, question.margin)
-    return decide(adjusted, mean_interval(d, level=1 - 2 * question.alpha_each), question.margin)
 
 
 @dataclass(frozen=True)
@@ -271,6 +215,7 @@ def _resolution(question: Question, numbers: PairedContrast) -> _Resolution:
 class _Findings:
     """What is known of a contrast once it has been judged."""
 
+    pairs: Pairs
     numbers: PairedContrast
     ruling: Ruling
     resolution: _Resolution
@@ -289,7 +234,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         dataset=dataset,
         family=question.family,
         comparison=spec.comparison,
-        method="paired" if question.n_looks == 1 else "sequential",
+        method=found.pairs.method,
         estimate=numbers.estimate,
         ci=numbers.ci,
         ci_adjusted=numbers.ci_adjusted,
@@ -315,6 +260,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         seeds_for_margin=found.resolution.seeds_for_margin,
         sentence=contrast_sentence(
             question,
+            found.pairs,
             numbers,
             found.ruling,
             seeds_for_verdict=found.resolution.seeds_for_verdict,
@@ -329,7 +275,7 @@ def _missing(plan: AnalysisPlan, pairs: Pairs, arm: Runs, control: Runs) -> tupl
 
 def _relative_error_reduction(metric: str, pairs: Pairs) -> float | None:
     """Share of the control's errors that the arm avoids; of accuracies only."""
-    if not is_fraction(metric) or not pairs.seeds:
+    if not is_fraction(metric) or not pairs.arm or not pairs.control:
         return None
     control_error, arm_error = 1 - np.mean(pairs.control), 1 - np.mean(pairs.arm)
     return float((control_error - arm_error) / control_error) if control_error > 0 else None

@@ -6,7 +6,7 @@ another draw of seeds, on the same data and test images, with the same recipe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +62,8 @@ class PairedContrast:
 
 
 def paired_contrast(
-    arm: Sequence[float],
-    control: Sequence[float],
+    arm: Iterable[float],
+    control: Iterable[float],
     *,
     margin: float,
     alpha: float,

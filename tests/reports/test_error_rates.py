@@ -7,15 +7,15 @@ it should be.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from reports import contrasts
+from reports import contrasts, questions
 from reports.analysis import analyse
 from reports.plan import AnalysisPlan, ContrastSpec, Endpoint
-from reports.questions import Question
 
 pytestmark = pytest.mark.statistical
 
@@ -80,7 +80,7 @@ def test_families_of_four_are_wrong_as_rarely_as_promised_in_full(draw, n_seeds)
 
 
 def test_without_the_correction_for_the_family_they_would_be_wrong_too_often(monkeypatch):
-    monkeypatch.setattr(Question, "n_shares", 1)
+    monkeypatch.setattr(questions, "_family_size", lambda *_: 1)
     assert false_alarms(normal, FEW) > 0.1
 
 
@@ -104,11 +104,11 @@ def test_an_effect_of_two_sd_is_found_through_strong_seed_effects():
 
 
 def test_without_pairing_it_would_be_lost(monkeypatch):
-    pairs, rng = contrasts.finished_pairs, np.random.default_rng(20262)
+    values_of, rng = contrasts.values_of, np.random.default_rng(20262)
 
-    def mixed(arm, control, **more):
-        found = pairs(arm, control, **more)
-        return contrasts.Pairs(found.seeds, found.arm, tuple(rng.permutation(found.control)))
+    def mixed(*arguments, **more):
+        found = values_of(*arguments, **more)
+        return replace(found, control=tuple(rng.permutation(found.control)))
 
-    monkeypatch.setattr(contrasts, "finished_pairs", mixed)
+    monkeypatch.setattr(contrasts, "values_of", mixed)
     assert power(100) <= 0.5
