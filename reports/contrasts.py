@@ -301,7 +301,7 @@ def _new_images(
         means = [float(np.mean(row)) for row in both]
         if not np.allclose(means, values, rtol=0, atol=_SAME_METRIC):
             return None
-    d = np.stack([a.astype(np.float64) - b.astype(np.float64) for a, b in rows])
+    d = np.stack([a.astype(np.int8) - b.astype(np.int8) for a, b in rows])
     interval = crossed_interval(d, level=1 - question.alpha)
     return interval if interval is None or question.sign > 0 else interval.flipped()
 

@@ -18,12 +18,19 @@ def holm(p_values: Sequence[float | None], *, family_size: int | None = None) ->
             family is the p values that exist.
 
     Raises:
-        ValueError: The family is smaller than its p values.
+        ValueError: The family is smaller than its p values, or one is no probability: NaN is
+            refused, so that a contrast without a p is left out by name and never by accident.
 
     Source:
         Holm 1979, Scandinavian Journal of Statistics 6. Not statsmodels' `multipletests`, which
         collects garbage in every call: a tenth of a second where much is loaded.
     """
+    for position, p in enumerate(p_values):
+        if p is not None and not 0 <= p <= 1:
+            raise ValueError(
+                f"holm: every p must be from 0 to 1, got {p!r} at position {position}; "
+                f"give None where a contrast has no p"
+            )
     known = [p for p in p_values if p is not None]
     size = len(known) if family_size is None else family_size
     if size < len(known):
