@@ -6,12 +6,12 @@ on outcomes by seed, never on a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from reports.images import Examples, ImageNoise, image_noise
 from reports.methods import (
     Bounds,
     Pairs,
@@ -24,9 +24,7 @@ from reports.plan import AnalysisPlan, ArmFacts
 from reports.questions import Question
 from reports.results import ContrastResult
 from reports.sentences import contrast_sentence, is_fraction
-from reports.statistics.intervals import Interval
 from reports.statistics.multiplicity import holm
-from reports.statistics.noise import crossed_interval
 from reports.statistics.paired import PairedContrast
 from reports.statistics.power import minimum_detectable, seeds_needed
 from reports.table import Outcomes
@@ -34,12 +32,6 @@ from reports.verdicts import Ruling, Verdict, is_size_uncertain
 
 CAPACITY_FACTOR = 1.1
 """Arms whose parameter counts differ by more than this factor differ in capacity as well."""
-
-_SAME_METRIC = 1e-6
-"""Stored correctness must average to the reported accuracy this closely to be of use."""
-
-Examples = Mapping[str, npt.NDArray[np.bool_]]
-"""By run key, which test images the run got right; shape (n_test,)."""
 
 
 def answer(
@@ -70,7 +62,7 @@ def answer(
         resolution=_resolution(question, numbers),
         estimate_with_failures=scored.estimate if scored else None,
         relative_error_reduction=_relative_error_reduction(question.metric, pairs),
-        new_images_ci=_new_images(question, pairs, arm, control, examples or {}),
+        images=image_noise(question, pairs, arm, control, examples or {}),
         missing_pairs=_missing(plan, pairs, arm, control),
     )
     return _result(question, plan.facts(spec.arm).dataset.get("name"), findings)
@@ -221,7 +213,7 @@ class _Findings:
     resolution: _Resolution
     estimate_with_failures: float | None
     relative_error_reduction: float | None
-    new_images_ci: Interval | None
+    images: ImageNoise
     missing_pairs: tuple[int, ...]
 
 
@@ -250,7 +242,8 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         win_probability=numbers.win_probability,
         win_probability_ci=numbers.win_probability_ci,
         relative_error_reduction=found.relative_error_reduction,
-        new_images_ci=found.new_images_ci,
+        new_images_ci=found.images.ci,
+        images_detectable=found.images.detectable,
         estimate_with_failures=found.estimate_with_failures,
         verdict=found.ruling.verdict,
         flags=found.ruling.flags,
@@ -279,31 +272,6 @@ def _relative_error_reduction(metric: str, pairs: Pairs) -> float | None:
         return None
     control_error, arm_error = 1 - np.mean(pairs.control), 1 - np.mean(pairs.arm)
     return float((control_error - arm_error) / control_error) if control_error > 0 else None
-
-
-def _new_images(
-    question: Question, pairs: Pairs, arm: Runs, control: Runs, examples: Examples
-) -> Interval | None:
-    """The interval over new seeds and new test images, at 1 - alpha.
-
-    None unless every pair kept its correctness, and it averages to the accuracy reported.
-    """
-    if question.metric != "test/accuracy" or not pairs.seeds:
-        return None
-    keys = [(arm[seed].run_key, control[seed].run_key) for seed in pairs.seeds]
-    if any(key not in examples for both in keys for key in both):
-        return None
-    rows = [(np.asarray(examples[a]), np.asarray(examples[b])) for a, b in keys]
-    if len({row.shape for both in rows for row in both}) != 1:
-        return None
-    reported = zip(pairs.arm, pairs.control, strict=True)
-    for both, values in zip(rows, reported, strict=True):
-        means = [float(np.mean(row)) for row in both]
-        if not np.allclose(means, values, rtol=0, atol=_SAME_METRIC):
-            return None
-    d = np.stack([a.astype(np.int8) - b.astype(np.int8) for a, b in rows])
-    interval = crossed_interval(d, level=1 - question.alpha)
-    return interval if interval is None or question.sign > 0 else interval.flipped()
 
 
 def _with_holm(result: ContrastResult, p: float | None, alpha: float) -> ContrastResult:
