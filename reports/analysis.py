@@ -53,7 +53,8 @@ def analyse(
     table = validated_runs(runs)
     cells = _planned_cells(plan, table)
     table, strays = _within_plan(table, plan, cells)
-    n_missing = _n_missing(table, plan, cells)
+    n_planned = _n_planned(table, plan, cells)
+    n_missing = n_planned - int((table["state"] != "INTERRUPTED").sum())
     is_final = n_missing == 0
     by_cell = outcomes(table, plan.endpoint.metric)
     arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
@@ -63,7 +64,7 @@ def analyse(
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_holm(answers, questions))
     notes = (
-        *_progress_notes(n_missing, len(cells) * len(plan.seeds)),
+        *_progress_notes(n_missing, n_planned),
         *strays,
         *gate.notes(asked),
         *_test_curve_note(curves),
@@ -132,17 +133,25 @@ def _within_plan(
     return table[planned].reset_index(drop=True), notes
 
 
-def _n_missing(table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]) -> int:
-    """Planned runs without an outcome; an interrupted run is one, a failed run is not."""
-    ended = table[table["state"] != "INTERRUPTED"]
-    return len(cells) * len(plan.seeds) - len(ended) if plan.seeds else len(table) - len(ended)
+def _n_planned(table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]) -> int:
+    """Runs that must have an outcome before verdicts are given; an interrupted run has none.
+
+    With looks, an arm must have come to one of them: whether it goes on depends on its verdict.
+    """
+    if not plan.seeds:
+        return len(table)
+    if not plan.looks:
+        return len(cells) * len(plan.seeds)
+    ended = table[table["state"] != "INTERRUPTED"].groupby(["arm", "comparison"]).size()
+    looks = (*plan.looks, len(plan.seeds))
+    return sum(next(look for look in looks if look >= ended.get(cell, 0)) for cell in cells)
 
 
 def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:
     if not n_missing:
         return []
-    of = f" of {n_planned} planned runs" if n_planned else " runs"
-    return [Message("not_final", f"not final: {n_missing}{of} have no outcome yet; no verdicts")]
+    text = f"not final: {n_missing} of {n_planned} planned runs have no outcome yet; no verdicts"
+    return [Message("not_final", text)]
 
 
 def _test_curve_note(curves: pd.DataFrame | None) -> list[Message]:

@@ -57,6 +57,9 @@ def contrast_sentence(
         return f"not final: {effect}"
     if question.refusals:
         return f"{effect}: no verdict ({', '.join(one.code for one in question.refusals)})"
+    later = [look for look in question.looks if look > len(pairs.ended)]
+    if ruling.verdict == "undecided" and pairs.method == "sequential" and later:
+        return f"{effect}: undecided so far; the next look is at {later[0]} seeds"
     return f"{effect}: {_judgement(question, ruling, seeds_for_verdict, estimate_with_failures)}"
 
 

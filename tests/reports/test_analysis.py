@@ -243,3 +243,30 @@ def test_a_curve_on_the_test_images_is_stamped(make_runs, plan):
     curves = pd.DataFrame([{"arm": "control", "seed": 0, "epoch": 1, "train/loss": 1.0}])
     assert "test_curve" not in codes(curves)
     assert "test_curve" in codes(curves.assign(**{"test/loss": 1.0}))
+
+
+LOOKED_AT = {
+    "control": [*VALUES["control"], 0.902, 0.898, 0.900, 0.901, 0.899],
+    "better": VALUES["better"],
+    "noisy": [*VALUES["noisy"], 0.91, 0.92, 0.88, 0.93, 0.87],
+}
+
+
+def test_an_arm_that_a_look_has_stopped_is_compared_at_its_look(make_runs, make_plan):
+    plan = make_plan(list(LOOKED_AT), seeds=tuple(range(15)), looks=(5, 10, 15))
+    results = analyse(make_runs(LOOKED_AT), plan)
+    assert results.final
+    assert words(results) == ["better", "undecided"]
+    assert [contrast.n_pairs for contrast in results.contrasts] == [5, 10]
+    assert results.contrasts[1].sentence.endswith("the next look is at 15 seeds")
+    assert results.refusals == ()
+
+
+def test_seeds_between_two_looks_are_not_final(make_runs, make_plan):
+    values = {name: held[:7] for name, held in LOOKED_AT.items()}
+    plan = make_plan(list(values), seeds=tuple(range(15)), looks=(5, 10, 15))
+    results = analyse(make_runs(values), plan)
+    assert not results.final
+    assert words(results) == [None, None]
+    (note,) = [note for note in results.warnings if note.code == "not_final"]
+    assert "6 of 25 planned runs" in note.text

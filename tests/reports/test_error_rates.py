@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from reports import contrasts, questions
+from reports import contrasts, methods, questions
 from reports.analysis import analyse
 from reports.plan import AnalysisPlan, ContrastSpec, Endpoint
+from reports.statistics.anytime import critical_t
+from reports.statistics.sequential import SequentialPlan
 
 pytestmark = pytest.mark.statistical
 
@@ -46,10 +50,10 @@ def table_of(values: np.ndarray) -> pd.DataFrame:
     )
 
 
-def plan_of(n_arms: int, margin: float = 1.0) -> AnalysisPlan:
+def plan_of(n_arms: int, margin: float = 1.0, **more: Any) -> AnalysisPlan:
     specs = [ContrastSpec(f"{arm} - control", arm, "control") for arm in ARMS[1:n_arms]]
     endpoint = Endpoint("test/gain", "maximize", margin)
-    return AnalysisPlan("control", {}, endpoint, tuple(specs))
+    return AnalysisPlan("control", {}, endpoint, tuple(specs), **more)
 
 
 def is_claimed(verdict: str | None) -> bool:
@@ -112,3 +116,70 @@ def test_without_pairing_it_would_be_lost(monkeypatch):
 
     monkeypatch.setattr(contrasts, "values_of", mixed)
     assert power(100) <= 0.5
+
+
+LOOKS = (5, 10, 15, 20)
+FIRST, LAST = 5, 30
+"""Seeds of a study when its verdicts are shown, and when nobody adds more."""
+
+
+def is_called(values: np.ndarray, n_seeds: int, bound: float, plan: AnalysisPlan) -> bool:
+    """Whether some arm is called better or worse after so many seeds.
+
+    An interval reaches zero where all |t| are below the bound that it rests on: studies that are
+    clearly there are not analysed again and again.
+    """
+    held = values[:, :n_seeds]
+    d = held[1:] - held[0]
+    t = d.mean(axis=1) / (d.std(axis=1, ddof=1) / np.sqrt(n_seeds))
+    if np.all(np.abs(t) < 0.98 * bound):
+        return False
+    return any(is_claimed(one.verdict) for one in analyse(table_of(held), plan).contrasts)
+
+
+def looking_alarms(n_studies: int, draw: Draw = normal, nominal: float | None = None) -> float:
+    """The share of studies that at some planned look call an arm better or worse."""
+    rng = np.random.default_rng(20263)
+    plan = plan_of(len(ARMS), seeds=tuple(range(LOOKS[-1])), looks=LOOKS)
+    nominal = nominal or SequentialPlan(LOOKS, 0.05, 1.0, len(ARMS) - 1).nominal
+    bounds = {look: float(stats.t.isf(nominal / 2, look - 1)) for look in LOOKS}
+    n_wrong = 0
+    for _ in range(n_studies):
+        values = draw(rng, len(ARMS), LOOKS[-1]) + 5 * rng.standard_normal(LOOKS[-1])
+        n_wrong += any(is_called(values, look, bounds[look], plan) for look in LOOKS)
+    return n_wrong / n_studies
+
+
+def growing_alarms(n_studies: int, draw: Draw = normal) -> float:
+    """The share of studies that call an arm better or worse at 5 seeds, or at any number after.
+
+    Their verdicts are shown at 5; then seeds are added one by one, and looked at each time.
+    """
+    rng, n_contrasts = np.random.default_rng(20264), len(ARMS) - 1
+    shown = {f"{arm} - control": tuple(range(FIRST)) for arm in ARMS[1:]}
+    alpha = 0.05 / n_contrasts
+    bounds = {FIRST: float(stats.t.isf(alpha / 2, FIRST - 1))}
+    bounds |= {n: critical_t(n, alpha=alpha) or np.inf for n in range(FIRST + 1, LAST + 1)}
+    plans = {n: plan_of(len(ARMS), seeds=tuple(range(n)), shown=shown) for n in bounds}
+    n_wrong = 0
+    for _ in range(n_studies):
+        values = draw(rng, len(ARMS), LAST) + 5 * rng.standard_normal(LAST)
+        n_wrong += any(is_called(values, n, bounds[n], plans[n]) for n in bounds)
+    return n_wrong / n_studies
+
+
+@pytest.mark.parametrize("alarms", [looking_alarms, growing_alarms])
+def test_studies_that_are_looked_at_often_are_wrong_as_rarely(alarms):
+    assert alarms(FEW) <= 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", [normal, skewed])
+@pytest.mark.parametrize("alarms", [looking_alarms, growing_alarms])
+def test_studies_that_are_looked_at_often_are_wrong_as_rarely_in_full(alarms, draw):
+    assert alarms(MANY, draw) <= 0.055
+
+
+def test_looks_that_are_not_allowed_for_would_be_wrong_too_often(monkeypatch):
+    monkeypatch.setattr(methods, "_method", lambda *_: "paired")
+    assert looking_alarms(FEW, nominal=0.05 / (len(ARMS) - 1)) > 0.08
