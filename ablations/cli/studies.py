@@ -56,6 +56,7 @@ def plan(  # noqa: PLR0913 (a command's options)
     Example: ablations plan studies/lenet-notes.yaml
     """
     from ablations.cli import listings
+    from ablations.cli.resolution import resolution_json, resolution_text
     from ablations.options import RunOptions
 
     options = RunOptions(
@@ -72,15 +73,19 @@ def plan(  # noqa: PLR0913 (a command's options)
     plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
     measured = prepared.measured(stored) if measure else None
     estimate = prepared.estimate(stored, measured)
+    seen = resolution_json(plan)
     if as_json:
         content = listings.plan_json(plan, states, comparison)
         content |= {"changes": changes, **listings.estimate_json(estimate, measured)}
+        content |= {"resolution": seen}
         print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
         if runs:
             listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
+        if text := resolution_text(seen, plan.spec.endpoint.margin):
+            console().print(text, highlight=False)
         listings.show_estimate(estimate, measured, console())
         n_failed = sum(state == "failed" for state in states.values())
         if n_failed:
