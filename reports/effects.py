@@ -208,13 +208,14 @@ def _identity_first(one: Estimate) -> dict[str, Any]:
 
 def _depends_on(effect: LevelEffect, strong: Sequence[Interaction]) -> list[str]:
     """The factors whose level changes this effect: read the simple effects instead."""
-    return [
+    others = [
         factor
         for one in strong
         if (effect.factor, effect.level) in zip(one.factors, one.levels, strict=True)
         for factor in one.factors
         if factor != effect.factor
     ]
+    return list(dict.fromkeys(others))
 
 
 def _crossed(grid: _Grid, plan: AnalysisPlan, outcomes: Outcomes) -> Crossed:

@@ -79,12 +79,12 @@ def confounding(
 
 
 def _contrasts(levels: Sequence[object]) -> FloatArray:
-    """A row a level given: orthonormal contrasts between the levels, of mean square 1."""
+    """A row a level given: orthonormal contrasts between the levels."""
     keys = [level_key(one) for one in levels]
     known = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     if len(known) == 1:  # it never changes, which makes it the mean
         return np.ones((len(keys), 1))
-    coded = linalg.helmert(len(known)).T * np.sqrt(len(known))
+    coded = linalg.helmert(len(known)).T
     return np.asarray(coded[[known[key] for key in keys]], dtype=np.float64)
 
 

@@ -144,12 +144,32 @@ def test_adjusted_intervals_share_alpha_within_each_list(study):
 
 
 def test_looks_share_alpha_too(study):
-    plan, runs = study()
-    (once,), (twice,) = (
-        analyse(runs, replace(plan, looks=looks)).effects for looks in (None, (3, 5))
-    )
-    width = [one["interactions"][0]["ci_adjusted"].width for one in (once, twice)]
-    assert width[0] < width[1]
+    plan, runs = study(names=("activation", "pooling", "channels"))
+    halved = replace(plan, endpoint=replace(plan.endpoint, alpha=plan.endpoint.alpha / 2))
+    (twice,) = analyse(runs, replace(plan, looks=(3, 5))).effects
+    (sharper,) = analyse(runs, halved).effects
+    for name in ("marginal", "interactions", "simple", "trends"):
+        adjusted = [one["ci_adjusted"] for one in twice[name]]
+        assert adjusted == [pytest.approx(one["ci_adjusted"]) for one in sharper[name]]
+
+
+def test_an_effect_depends_on_a_factor_only_at_the_levels_that_interact(study):
+    def at_the_widest(levels, seed):
+        is_both = levels["activation"] == "relu" and levels["channels"] == [12, 32]
+        return truth(levels, seed) + 0.1 * is_both
+
+    def at_both_ends(levels, seed):
+        is_both = levels["activation"] == "relu" and levels["channels"] == [3, 8]
+        return at_the_widest(levels, seed) + 0.3 * is_both
+
+    plan, runs = study(names=("activation", "channels"), values=at_the_widest)
+    (entry,) = analyse(runs, plan).effects
+    assert by(entry["marginal"], factor="channels", level=(12, 32))["depends_on"] == ["activation"]
+    assert by(entry["marginal"], factor="channels", level=(3, 8))["depends_on"] == []
+    plan, runs = study(names=("activation", "channels"), values=at_both_ends)
+    (entry,) = analyse(runs, plan).effects
+    assert by(entry["marginal"], factor="activation")["depends_on"] == ["channels"]
+    assert by(entry["marginal"], factor="channels", level=(3, 8))["depends_on"] == ["activation"]
 
 
 def test_effects_are_oriented_like_contrasts(study):
