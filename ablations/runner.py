@@ -6,7 +6,7 @@ The command line and `run_study` come through here, whatever the executor. Build
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ablations import faults, pace
 from ablations.alike import Alike
@@ -30,12 +30,28 @@ from ablations.tracking.tracker import Tracker
 
 
 def run_study(
+    spec: StudySpec, options: RunOptions | None = None, observe: Observer = lambda _: None
+) -> list[RunRecord]:
+    """Train what a study lacks, track it, and return what was trained; see `train_study`.
+
+    Returns:
+        The records of the runs trained by this call, in the order in which they ended.
+    """
+    records: list[RunRecord] = []
+    alike = Alike()
+    train_study(spec, options, observe, keep=lambda record: records.append(alike.slim(record)))
+    return records
+
+
+def train_study(
     spec: StudySpec,
     options: RunOptions | None = None,
     observe: Observer = lambda _: None,
     crew: Crew | None = None,
-) -> list[RunRecord]:
-    """Train what a study lacks, and track it.
+    *,
+    keep: Callable[[RunRecord], None] = lambda _: None,
+) -> None:
+    """Train what a study lacks, and track it, in memory that does not grow with the runs.
 
     Calling it again trains nothing that has an outcome in this environment already. The workers of
     the `local` executor import the calling script, so there the call belongs under
@@ -46,9 +62,7 @@ def run_study(
         options: How to run.
         observe: Told of every event, in the caller's thread.
         crew: Processes that were started already, for the `local` executor; see `hiring`.
-
-    Returns:
-        The records of the runs trained by this call, in the order in which they ended.
+        keep: Given the record of each run once it is tracked.
 
     Raises:
         SpecError, DataError: Nothing was trained.
@@ -72,19 +86,33 @@ def run_study(
             live.observe(event)
             observe(event)
 
+        paces: pace.Paces = {}
+
+        def kept(record: RunRecord) -> None:
+            for env_key, sizes in pace.of_records([record]).items():
+                paces.setdefault(env_key, {}).update(sizes)
+            keep(record)
+
         try:
-            records = _Driver(prepared, tracker, tell, crew or Crew()).run()
+            _Driver(prepared, tracker, tell, crew or Crew(), kept).run()
         finally:
             live.remove()
-    pace.keep(pace.of_records(records))
-    return records
+    pace.keep(paces)
 
 
 class _Driver:
     """One call of `run_study`: what is to be done, what is in flight, what has ended."""
 
-    def __init__(self, prepared: Prepared, tracker: Tracker, observe: Observer, crew: Crew) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        tracker: Tracker,
+        observe: Observer,
+        crew: Crew,
+        keep: Callable[[RunRecord], None],
+    ) -> None:
         self.prepared, self.tracker, self.observe, self.crew = prepared, tracker, observe, crew
+        self.keep = keep
         self.study, self.options = prepared.spec.study, prepared.options
         self.is_open = False
         self.changes: tuple[str, ...] = ()
@@ -92,8 +120,6 @@ class _Driver:
             self._open()
         self.stored = tracker.stored_runs()
         self.in_flight: dict[str, Began] = {}
-        self.records: list[RunRecord] = []
-        self.alike = Alike()
         self.attempts = Counter[str]()
         for held in self.stored:
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
@@ -107,8 +133,8 @@ class _Driver:
             self.changes = tuple(self.tracker.open_study(self.prepared.plan))
             self.is_open = True
 
-    def run(self) -> list[RunRecord]:
-        """Do what is missing; the records of the runs that were trained."""
+    def run(self) -> None:
+        """Do what is missing."""
         states = self.prepared.states(self.stored)
         status = "KILLED"
         try:
@@ -126,7 +152,6 @@ class _Driver:
             self._record_interrupted()
             if self.is_open:
                 self.tracker.close_study(self.study, status)
-        return self.records
 
     @property
     def _trained_states(self) -> set[str]:
@@ -226,7 +251,7 @@ class _Driver:
         self.attempts[run.run_key] += 1
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
-        self.records.append(self.alike.slim(record))
+        self.keep(record)
         faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()

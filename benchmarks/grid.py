@@ -62,6 +62,7 @@ OURS, TOO_LONG = "ablations", 2.0
 LEAST_ACCURACY = 0.7  # of a ReLU network after an epoch of 60,000 images
 AGREEMENT = 0.06  # between the mean accuracies of two contestants after that
 ALL_IMAGES = 60_000
+LIMIT_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Bench:
             words = [*ABLATIONS, "run", self._study(folder).name, "--no-report", *TWO_PROCESSES]
         store = f"sqlite:///{folder / 'mlflow.db'}"
         environ = environment(self.extra, MLFLOW_TRACKING_URI=store)
-        return timed(words, folder, environ), folder
+        return timed(words, folder, environ, limit_seconds=LIMIT_SECONDS), folder
 
     def _study(self, folder: Path) -> Path:
         grid = self.grid

@@ -15,9 +15,10 @@ import pandas as pd
 from reports.arms import described_arm
 from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
-from reports.contrasts import Examples, answer, with_holm
+from reports.contrasts import answer, with_holm
 from reports.effects import factor_effects
 from reports.gate import Gate
+from reports.images import METRIC, Examples, budgets
 from reports.plan import AnalysisPlan
 from reports.questions import planned_questions, primary_comparison
 from reports.results import Message, Results
@@ -67,7 +68,7 @@ def analyse(
     notes = (
         *_progress_notes(n_missing, len(cells) * len(plan.seeds)),
         *strays,
-        *gate.accepted(asked),
+        *gate.notes(asked),
         *_test_curve_note(curves),
         *warnings(plan, arms, contrasts, questions, by_cell),
         *effects.warnings,
@@ -85,6 +86,7 @@ def analyse(
         claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
         curves=() if curves is None else _curves(curves, table, cells),
         probes=probe_section(table, plan, cells),
+        variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,
         refusals=(*refusals(arms, contrasts, questions), *effects.refusals),
     )
@@ -161,6 +163,16 @@ def _plan_record(plan: AnalysisPlan, notes: Sequence[Message]) -> dict[str, obje
     known = [one.text for one in plan.deviations]
     found = [note.text for note in notes if note.code in _DEVIATIONS or note.code in plan.accepted]
     return {"digest": plan.digest, "history": plan.history, "deviations": [*known, *found]}
+
+
+def _variance_budget(
+    table: pd.DataFrame, cells: Sequence[Cell], examples: Examples | None
+) -> dict[str, object] | None:
+    """None where no run kept its answers to the test images."""
+    if not examples or METRIC not in table.columns:
+        return None
+    arms = budgets(cells, outcomes(table, METRIC), examples)
+    return {"metric": METRIC, "arms": arms} if arms else None
 
 
 def _curves(

@@ -24,7 +24,14 @@ _WORTH_A_RANGE = 3
 _FLAGGED = {
     "identical": "every pair gave exactly the same value; check that the arms differ",
     "no_spread": "every pair gave exactly the same difference; check that seeds differ",
-    "extended_after_results": "seeds were added after its verdict was shown",
+    "extended_after_results": (
+        "seeds were added after its verdict was shown; the test allows for that"
+    ),
+    "fragile": (
+        "its verdict hangs on one seed, or on normal differences: without that seed, or by the "
+        "exact sign-flip test, it would be another"
+    ),
+    "holm_only": "Holm's test finds a difference where the simultaneous interval does not",
 }
 
 
@@ -44,12 +51,22 @@ def refusals(
                 f"as it is, without interval, test or rank",
             )
     for contrast in contrasts:
-        if contrast.n_pairs < MIN_FOR_INTERVAL:
+        if contrast.ci_adjusted is not None:
+            continue
+        where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
+        if contrast.method == "unpaired":
+            yield Message("too_few_runs", f"{where} on fewer than 3 runs of an arm; add runs")
+        elif contrast.n_pairs < MIN_FOR_INTERVAL:
             yield Message(
                 "too_few_pairs",
-                f"{contrast.name} ({contrast.comparison}): no interval and no verdict on "
-                f"{contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
+                f"{where} on {contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
                 f"{_listed(contrast.missing_pairs) or 'none, so add seeds'}",
+            )
+        else:
+            yield Message(
+                "too_few_pairs",
+                f"{where} on {contrast.n_pairs} pairs: with seeds added after a verdict was shown "
+                "it takes 5 at the least; add seeds",
             )
 
 
@@ -61,11 +78,23 @@ def warnings(
     outcomes: Outcomes,
 ) -> Iterator[Message]:
     """What to keep in mind while reading."""
+    yield from _seed_warning(plan)
     yield from _arm_warnings(plan, arms, outcomes)
     by_cell = {(arm.name, arm.comparison): arm for arm in arms}
     for contrast in contrasts:
         yield from _contrast_warnings(contrast, by_cell)
     yield from _unreachable(questions, contrasts)
+
+
+def _seed_warning(plan: AnalysisPlan) -> Iterator[Message]:
+    """Seeds that somebody may have picked."""
+    seeds = sorted(plan.seeds)
+    if seeds and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
+        yield Message(
+            "odd_seeds",
+            f"seeds {_listed(seeds)} are not consecutive: say why these, or a reader may think "
+            "that they were chosen for their results",
+        )
 
 
 def _arm_warnings(
@@ -82,6 +111,12 @@ def _arm_warnings(
                 "endpoint_missing",
                 f"{_label(arm)}: finished without a finite {metric_name(metric)} at seeds "
                 f"{_listed(blank)}; these runs are in no number of this report",
+            )
+        if arm.recipe.get("deterministic") is False:
+            yield Message(
+                "nondeterministic",
+                f"{_label(arm)}: trained with kernels that may round otherwise each time; "
+                "`ablations replay` shows by how much the same seed moves",
             )
         if arm.n_failed:
             states = ", ".join(f"{n} {state}" for state, n in arm.failures.items())
@@ -117,6 +152,7 @@ def _contrast_warnings(
             "unequal_spread",
             f"{where}: one arm varies {ratio:.1f} times as much over seeds as the other",
         )
+    yield from _size_warnings(contrast, arm, control, where)
     is_diverged = "DIVERGED" in arm.failures or "DIVERGED" in control.failures
     if contrast.estimate_with_failures is None and is_diverged:
         yield Message(
@@ -127,6 +163,32 @@ def _contrast_warnings(
     yield from (
         Message(flag, f"{where}: {_FLAGGED[flag]}") for flag in contrast.flags if flag in _FLAGGED
     )
+
+
+def _size_warnings(
+    contrast: ContrastResult, arm: ArmResult, control: ArmResult, where: str
+) -> Iterator[Message]:
+    """Differences that the networks' sizes, or the number of test images, may have made."""
+    if "capacity_confounded" in contrast.flags and arm.n_parameters and control.n_parameters:
+        yield Message(
+            "capacity_confounded",
+            f"{where}: {arm.n_parameters:,} parameters against {control.n_parameters:,}, so size "
+            "may have made the difference; an arm matched in size would tell",
+        )
+    least = contrast.images_detectable
+    if least is not None and contrast.estimate is not None and abs(contrast.estimate) < least:
+        yield Message(
+            "below_test_noise",
+            f"{where}: so many test images show a difference of {100 * least:.2f} points or more "
+            "between two trained networks; this one may be luck of the images: read the interval "
+            "for new images",
+        )
+    if contrast.method == "unpaired":
+        yield Message(
+            "unpaired_seeds",
+            f"{where}: the arms share no seed, so what a seed does to both is not taken out; "
+            "intervals are Welch's",
+        )
 
 
 def _spread_ratio(arm: ArmResult, control: ArmResult) -> float | None:

@@ -6,48 +6,32 @@ on outcomes by seed, never on a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from reports.images import Examples, ImageNoise, image_noise
+from reports.methods import (
+    Bounds,
+    Pairs,
+    Runs,
+    is_verdict_kept,
+    numbers_of,
+    values_of,
+)
 from reports.plan import AnalysisPlan, ArmFacts
 from reports.questions import Question
 from reports.results import ContrastResult
 from reports.sentences import contrast_sentence, is_fraction
-from reports.statistics.intervals import MIN_FOR_INTERVAL, FloatArray, Interval
 from reports.statistics.multiplicity import holm
-from reports.statistics.noise import crossed_interval
-from reports.statistics.paired import (
-    PairedContrast,
-    differences,
-    mean_interval,
-    paired_contrast,
-)
+from reports.statistics.paired import PairedContrast
 from reports.statistics.power import minimum_detectable, seeds_needed
-from reports.table import Outcome, Outcomes
-from reports.verdicts import Ruling, Verdict, decide, is_size_uncertain
+from reports.table import Outcomes
+from reports.verdicts import Ruling, Verdict, is_size_uncertain
 
 CAPACITY_FACTOR = 1.1
 """Arms whose parameter counts differ by more than this factor differ in capacity as well."""
-
-_SAME_METRIC = 1e-6
-"""Stored correctness must average to the reported accuracy this closely to be of use."""
-
-Examples = Mapping[str, npt.NDArray[np.bool_]]
-"""By run key, which test images the run got right; shape (n_test,)."""
-
-Runs = Mapping[int, Outcome]
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Raw values of two arms at the seeds they share, in the order of the seeds."""
-
-    seeds: tuple[int, ...]
-    arm: tuple[float, ...]
-    control: tuple[float, ...]
 
 
 def answer(
@@ -68,16 +52,17 @@ def answer(
     spec = question.spec
     arm = outcomes.get((spec.arm, spec.comparison), {})
     control = outcomes.get((spec.control, spec.comparison), {})
-    pairs = finished_pairs(arm, control)
-    numbers = _numbers(question, pairs)
-    scored = _numbers_with_failures(question, plan, arm, control)
+    pairs = values_of(question, arm, control)
+    numbers = numbers_of(question, pairs)
+    scored = _numbers_with_failures(question, plan, numbers, arm, control)
     findings = _Findings(
+        pairs=pairs,
         numbers=numbers,
         ruling=_ruling(question, plan, pairs, numbers, scored),
         resolution=_resolution(question, numbers),
         estimate_with_failures=scored.estimate if scored else None,
         relative_error_reduction=_relative_error_reduction(question.metric, pairs),
-        new_images_ci=_new_images(question, pairs, arm, control, examples or {}),
+        images=image_noise(question, pairs, arm, control, examples or {}),
         missing_pairs=_missing(plan, pairs, arm, control),
     )
     return _result(question, plan.facts(spec.arm).dataset.get("name"), findings)
@@ -94,58 +79,25 @@ def with_holm(
     adjusted: dict[int, float | None] = {}
     for family in sorted({question.family for question in questions}):
         members = [i for i, question in enumerate(questions) if question.family == family]
-        n_looks, size = questions[members[0]].n_looks, questions[members[0]].family_size
-        raw = [answers[i].p for i in members]
-        spent = [None if p is None else min(1.0, n_looks * p) for p in raw]
+        size = questions[members[0]].family_size
+        spent = [_spent(answers[i], questions[i]) for i in members]
         adjusted.update(zip(members, holm(spent, family_size=max(size, len(members))), strict=True))
     return [_with_holm(result, adjusted[i], questions[i].alpha) for i, result in enumerate(answers)]
 
 
-def finished_pairs(
-    arm: Runs,
-    control: Runs,
-    *,
-    if_diverged: tuple[float | None, float | None] = (None, None),
-) -> Pairs:
-    """The seeds at which both arms have a value.
-
-    Args:
-        arm: Outcomes by seed.
-        control: Likewise.
-        if_diverged: Values that stand for a diverged run of the arm and of the control; None
-            leaves the pair out.
-    """
-    values = {
-        seed: (_value(arm[seed], if_diverged[0]), _value(control[seed], if_diverged[1]))
-        for seed in sorted(set(arm) & set(control))
-    }
-    whole = {seed: (a, b) for seed, (a, b) in values.items() if a is not None and b is not None}
-    return Pairs(
-        tuple(whole), tuple(a for a, _ in whole.values()), tuple(b for _, b in whole.values())
-    )
-
-
-def _value(outcome: Outcome, if_diverged: float | None) -> float | None:
-    return if_diverged if outcome.state == "DIVERGED" else outcome.value
-
-
-def _numbers(question: Question, pairs: Pairs) -> PairedContrast:
-    numbers = paired_contrast(
-        [question.sign * value for value in pairs.arm],
-        [question.sign * value for value in pairs.control],
-        margin=question.margin,
-        alpha=question.alpha,
-        family_size=question.n_shares,
-    )
-    if question.n_looks > 1:  # a one-sided look spends as much as a two-sided one
-        return replace(numbers, ci_equivalence=numbers.ci_adjusted)
-    return numbers
+def _spent(result: ContrastResult, question: Question) -> float | None:
+    """p, at several looks times their number: any of them could have been the one."""
+    if result.p is None or result.method != "sequential":
+        return result.p
+    return min(1.0, len(question.looks) * result.p)
 
 
 def _numbers_with_failures(
-    question: Question, plan: AnalysisPlan, arm: Runs, control: Runs
+    question: Question, plan: AnalysisPlan, numbers: PairedContrast, arm: Runs, control: Runs
 ) -> PairedContrast | None:
     """The contrast with diverged runs scored as chance; None where chance is not known."""
+    if not any(run.state == "DIVERGED" for runs in (arm, control) for run in runs.values()):
+        return numbers
     spec = question.spec
     chances = (
         plan.chance(spec.arm, question.metric),
@@ -154,13 +106,11 @@ def _numbers_with_failures(
     for runs, chance in zip((arm, control), chances, strict=True):
         if chance is None and any(run.state == "DIVERGED" for run in runs.values()):
             return None
-    return _numbers(question, finished_pairs(arm, control, if_diverged=chances))
+    return numbers_of(question, values_of(question, arm, control, if_diverged=chances))
 
 
 def _verdict(numbers: PairedContrast, margin: float) -> Verdict | None:
-    if numbers.ci_adjusted is None or numbers.ci_equivalence is None:
-        return None
-    return decide(numbers.ci_adjusted, numbers.ci_equivalence, margin)
+    return Bounds(numbers.ci, numbers.ci_adjusted, numbers.ci_equivalence).verdict(margin)
 
 
 def _ruling(
@@ -180,12 +130,11 @@ def _ruling(
         flags.append("size_uncertain")
     if _is_fragile(question, pairs, numbers, verdict):
         flags.append("fragile")
-    if question.shown is not None and not set(pairs.seeds) <= question.shown:
+    if pairs.method == "anytime":
         flags.append("extended_after_results")
     if scored is not None and _verdict(scored, question.margin) != verdict:
         flags.append("failures_decide")
-    is_overruled = "extended_after_results" in flags or "failures_decide" in flags
-    return Ruling("undecided" if is_overruled else verdict, tuple(flags))
+    return Ruling("undecided" if "failures_decide" in flags else verdict, tuple(flags))
 
 
 def _standing_flags(
@@ -213,14 +162,10 @@ def _is_fragile(
     """Whether the verdict hangs on normality or on one seed.
 
     The exact sign-flip test is asked only where its smallest possible p is small enough to agree
-    (at n = 5 it never reaches 0.05); leaving one seed out, only where 3 pairs remain.
+    (at n = 5 it never reaches 0.05).
     """
-    if _is_disputed(numbers, question.alpha_each):
-        return True
-    d = question.sign * differences(np.asarray(pairs.arm), np.asarray(pairs.control))
-    if len(d) <= MIN_FOR_INTERVAL:
-        return False
-    return any(_verdict_of(question, np.delete(d, i)) != verdict for i in range(len(d)))
+    is_disputed = pairs.method == "paired" and _is_disputed(numbers, question.alpha_each)
+    return is_disputed or not is_verdict_kept(question, pairs, verdict)
 
 
 def _is_disputed(numbers: PairedContrast, level: float) -> bool:
@@ -229,13 +174,6 @@ def _is_disputed(numbers: PairedContrast, level: float) -> bool:
     if p is None or exact is None or floor is None or floor > level:
         return False
     return (p <= level) != (exact <= level)
-
-
-def _verdict_of(question: Question, d: FloatArray) -> Verdict:
-    adjusted = mean_interval(d, level=1 - question.alpha_each)
-    if question.n_looks > 1:
-        return decide(adjusted, adjusted, question.margin)
-    return decide(adjusted, mean_interval(d, level=1 - 2 * question.alpha_each), question.margin)
 
 
 @dataclass(frozen=True)
@@ -269,12 +207,13 @@ def _resolution(question: Question, numbers: PairedContrast) -> _Resolution:
 class _Findings:
     """What is known of a contrast once it has been judged."""
 
+    pairs: Pairs
     numbers: PairedContrast
     ruling: Ruling
     resolution: _Resolution
     estimate_with_failures: float | None
     relative_error_reduction: float | None
-    new_images_ci: Interval | None
+    images: ImageNoise
     missing_pairs: tuple[int, ...]
 
 
@@ -287,7 +226,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         dataset=dataset,
         family=question.family,
         comparison=spec.comparison,
-        method="paired" if question.n_looks == 1 else "sequential",
+        method=found.pairs.method,
         estimate=numbers.estimate,
         ci=numbers.ci,
         ci_adjusted=numbers.ci_adjusted,
@@ -303,7 +242,8 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         win_probability=numbers.win_probability,
         win_probability_ci=numbers.win_probability_ci,
         relative_error_reduction=found.relative_error_reduction,
-        new_images_ci=found.new_images_ci,
+        new_images_ci=found.images.ci,
+        images_detectable=found.images.detectable,
         estimate_with_failures=found.estimate_with_failures,
         verdict=found.ruling.verdict,
         flags=found.ruling.flags,
@@ -313,6 +253,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         seeds_for_margin=found.resolution.seeds_for_margin,
         sentence=contrast_sentence(
             question,
+            found.pairs,
             numbers,
             found.ruling,
             seeds_for_verdict=found.resolution.seeds_for_verdict,
@@ -327,35 +268,10 @@ def _missing(plan: AnalysisPlan, pairs: Pairs, arm: Runs, control: Runs) -> tupl
 
 def _relative_error_reduction(metric: str, pairs: Pairs) -> float | None:
     """Share of the control's errors that the arm avoids; of accuracies only."""
-    if not is_fraction(metric) or not pairs.seeds:
+    if not is_fraction(metric) or not pairs.arm or not pairs.control:
         return None
     control_error, arm_error = 1 - np.mean(pairs.control), 1 - np.mean(pairs.arm)
     return float((control_error - arm_error) / control_error) if control_error > 0 else None
-
-
-def _new_images(
-    question: Question, pairs: Pairs, arm: Runs, control: Runs, examples: Examples
-) -> Interval | None:
-    """The interval over new seeds and new test images, at 1 - alpha.
-
-    None unless every pair kept its correctness, and it averages to the accuracy reported.
-    """
-    if question.metric != "test/accuracy" or not pairs.seeds:
-        return None
-    keys = [(arm[seed].run_key, control[seed].run_key) for seed in pairs.seeds]
-    if any(key not in examples for both in keys for key in both):
-        return None
-    rows = [(np.asarray(examples[a]), np.asarray(examples[b])) for a, b in keys]
-    if len({row.shape for both in rows for row in both}) != 1:
-        return None
-    reported = zip(pairs.arm, pairs.control, strict=True)
-    for both, values in zip(rows, reported, strict=True):
-        means = [float(np.mean(row)) for row in both]
-        if not np.allclose(means, values, rtol=0, atol=_SAME_METRIC):
-            return None
-    d = np.stack([a.astype(np.float64) - b.astype(np.float64) for a, b in rows])
-    interval = crossed_interval(d, level=1 - question.alpha)
-    return interval if interval is None or question.sign > 0 else interval.flipped()
 
 
 def _with_holm(result: ContrastResult, p: float | None, alpha: float) -> ContrastResult:

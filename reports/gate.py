@@ -39,14 +39,17 @@ class Gate:
         refusals = tuple(one for one in found if one.code not in self.plan.accepted)
         return replace(question, refusals=refusals)
 
-    def accepted(self, questions: Sequence[Question]) -> list[Message]:
-        """What the plan accepts and these questions met, each once."""
-        met = {one: None for question in questions for one in self._reasons(question)}
-        return [
-            Message(one.code, f"accepted by the study: {one.text}")
-            for one in met
-            if one.code in self.plan.accepted
-        ]
+    def notes(self, questions: Sequence[Question]) -> Iterator[Message]:
+        """What the plan accepts and these questions met, each once; and devices that differ."""
+        for one in dict.fromkeys(one for asked in questions for one in self._reasons(asked)):
+            if one.code in self.plan.accepted:
+                yield Message(one.code, f"accepted by the study: {one.text}")
+        devices = [made.device for runs in self.facts.values() for made in runs.values()]
+        if _differ(devices):
+            yield Message(
+                "mixed_devices",
+                f"runs were trained on {_told(devices)}, which round otherwise; train all on one",
+            )
 
     def _reasons(self, question: Question) -> list[Message]:
         spec = question.spec

@@ -21,8 +21,8 @@ class Question:
         family: `primary`, or `secondary` for the shared recipe of a tuned study.
         family_size: Planned contrasts that share alpha with this one.
         direction: None where nothing says which direction is better; differences then stay raw.
-        n_looks: Times the results are looked at. Alpha is split evenly over them (Bonferroni),
-            so that the intervals hold at whichever look the study stops.
+        seeds: Planned, in their order; empty where the runs decide.
+        looks: Numbers of seeds after which the results are looked at, if more than once.
         shown: Seeds whose verdict a person has seen; None if no verdict was shown.
         refusals: Why no verdict may be given.
     """
@@ -34,7 +34,8 @@ class Question:
     alpha: float
     family: str
     family_size: int
-    n_looks: int = 1
+    seeds: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
     shown: frozenset[int] | None = None
     is_final: bool = True
     refusals: tuple[Message, ...] = ()
@@ -45,14 +46,9 @@ class Question:
         return -1 if self.direction == "minimize" else 1
 
     @property
-    def n_shares(self) -> int:
-        """Into how many equal parts alpha is divided."""
-        return self.family_size * self.n_looks
-
-    @property
     def alpha_each(self) -> float:
-        """What one contrast may spend at one look."""
-        return self.alpha / self.n_shares
+        """What one contrast may spend, at all its looks together."""
+        return self.alpha / self.family_size
 
 
 def planned_questions(plan: AnalysisPlan, *, is_final: bool = True) -> tuple[Question, ...]:
@@ -111,7 +107,8 @@ def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Ques
         alpha=endpoint.alpha,
         family="primary" if spec.comparison == primary_comparison(plan) else "secondary",
         family_size=_family_size(plan, spec.comparison),
-        n_looks=len(plan.looks) if plan.looks else 1,
+        seeds=plan.seeds,
+        looks=plan.looks or (),
         shown=None if shown is None else frozenset(shown),
         is_final=is_final,
     )

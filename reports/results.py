@@ -86,6 +86,7 @@ class ContrastResult:
     win_probability_ci: Interval | None
     relative_error_reduction: float | None
     new_images_ci: Interval | None
+    images_detectable: float | None
     estimate_with_failures: float | None
     verdict: Verdict | None
     flags: tuple[str, ...]

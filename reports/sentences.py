@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from reports.methods import Pairs
 from reports.questions import Question
-from reports.statistics.intervals import Interval
+from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval
 from reports.statistics.paired import PairedContrast
 from reports.verdicts import Ruling
 
@@ -22,7 +23,7 @@ class _RawDifference:
 
     estimate: float
     interval: Interval
-    n_pairs: int
+    runs: str
 
 
 def is_fraction(metric: str) -> bool:
@@ -37,6 +38,7 @@ def metric_name(metric: str) -> str:
 
 def contrast_sentence(
     question: Question,
+    pairs: Pairs,
     numbers: PairedContrast,
     ruling: Ruling,
     *,
@@ -46,11 +48,11 @@ def contrast_sentence(
     """What was found, by how much, how sure, and what to call it."""
     interval = numbers.ci_equivalence if ruling.verdict == "equivalent" else numbers.ci_adjusted
     if interval is None or numbers.estimate is None:
-        return _too_few(question, numbers)
+        return _too_few(question, pairs)
     if question.sign < 0:
         interval = interval.flipped()
-    raw = _RawDifference(question.sign * numbers.estimate, interval, numbers.n_pairs)
-    effect = _effect(question, raw, ruling)
+    raw = _RawDifference(question.sign * numbers.estimate, interval, _runs(pairs))
+    effect = _effect(question, raw, _level(question, pairs, ruling), ruling)
     if not question.is_final:
         return f"not final: {effect}"
     if question.refusals:
@@ -73,7 +75,7 @@ def amount(value: float, metric: str, *, width: float, signed: bool = False) -> 
     return f"{scale * value:{'+' if signed else ''}.{digits}f}"
 
 
-def _effect(question: Question, raw: _RawDifference, ruling: Ruling) -> str:
+def _effect(question: Question, raw: _RawDifference, level: str, ruling: Ruling) -> str:
     """`relu raises test accuracy by 12.3 points over control (95 % interval ...)`.
 
     Where no direction was established the difference and its interval carry signs.
@@ -92,14 +94,25 @@ def _effect(question: Question, raw: _RawDifference, ruling: Ruling) -> str:
     )
     return (
         f"{spec.arm} {verb} {metric_name(question.metric)} by {by}{unit} {joint} {spec.control} "
-        f"({_level(question, ruling)} {low} to {high}, {raw.n_pairs} paired seeds)"
+        f"({level} {low} to {high}, {raw.runs})"
     )
 
 
-def _level(question: Question, ruling: Ruling) -> str:
-    is_narrow = ruling.verdict == "equivalent" and question.n_looks == 1
+def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
+    is_narrow = ruling.verdict == "equivalent" and pairs.method in ("paired", "unpaired")
     level = 100 * (1 - question.alpha * (2 if is_narrow else 1))
-    return f"{level:g} % {'simultaneous ' if question.n_shares > 1 else ''}interval"
+    kind = "simultaneous interval" if question.family_size > 1 else "interval"
+    allowed = {
+        "sequential": f" that allows for {len(question.looks)} looks",
+        "anytime": " that allows for seeds added after a verdict was shown",
+    }
+    return f"{level:g} % {kind}{allowed.get(pairs.method, '')}"
+
+
+def _runs(pairs: Pairs) -> str:
+    if pairs.method == "unpaired":
+        return f"{len(pairs.arm)} and {len(pairs.control)} runs that share no seed"
+    return f"{len(pairs.seeds)} paired seeds"
 
 
 def _judgement(
@@ -108,11 +121,6 @@ def _judgement(
     seeds_for_verdict: int | None,
     estimate_with_failures: float | None,
 ) -> str:
-    if "extended_after_results" in ruling.flags:
-        return (
-            "undecided, because seeds were added after a verdict had been shown, and an interval "
-            "that was looked at before no longer keeps its promise"
-        )
     if "failures_decide" in ruling.flags and estimate_with_failures is not None:
         raw = question.sign * estimate_with_failures
         unit = " points" if is_fraction(question.metric) else ""
@@ -144,13 +152,22 @@ def _decided(question: Question, ruling: Ruling) -> str:
     return f"{word}, beyond the margin of {margin}"
 
 
-def _too_few(question: Question, numbers: PairedContrast) -> str:
-    spec, n = question.spec, numbers.n_pairs
+def _too_few(question: Question, pairs: Pairs) -> str:
+    spec, n = question.spec, len(pairs.seeds)
+    if pairs.method == "unpaired":
+        return (
+            f"{spec.arm} and {spec.control} share no seed and finished {len(pairs.arm)} and "
+            f"{len(pairs.control)} times, and a verdict on {metric_name(question.metric)} needs "
+            f"3 runs of each"
+        )
     prefix = "" if question.is_final else "not final: "
     shared = "no seed" if n == 0 else "1 seed" if n == 1 else f"{n} seeds"
+    wanted = "at least 3"
+    if pairs.method == "anytime" and n >= MIN_FOR_INTERVAL:
+        wanted = "more, now that seeds were added after one had been shown"
     return (
         f"{prefix}{spec.arm} and {spec.control} finished together at {shared}, and a verdict on "
-        f"{metric_name(question.metric)} needs at least 3"
+        f"{metric_name(question.metric)} needs {wanted}"
     )
 
 

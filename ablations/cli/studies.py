@@ -185,11 +185,11 @@ def _run(spec: StudySpec, options: RunOptions, *, is_reported: bool) -> int:
     try:
         with hire(spec, options) as crew:
             from ablations.cli.progress import display
-            from ablations.runner import run_study
+            from ablations.runner import train_study
 
             with display(console()) as shown:
                 observe = _preparing_report(shown.observe) if is_reported else shown.observe
-                run_study(spec, options, observe, crew)
+                train_study(spec, options, observe, crew)
                 return shown.pace.n_failed
     except KeyboardInterrupt:
         typer.echo(

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from reports.statistics.intervals import (
     MIN_FOR_INTERVAL,
@@ -68,7 +67,7 @@ def describe(values: Iterable[float], *, level: float) -> Description:
         median=float(np.median(x)),
         min=float(x[0]),
         max=float(x[-1]),
-        iqm=float(stats.trim_mean(x, _TRIM)),
+        iqm=_trimmed_mean(x),
         iqm_ci=_iqm_interval(x, level) if n >= MIN_FOR_INTERVAL else None,
     )
 
@@ -82,5 +81,10 @@ def _iqm_interval(ordered: FloatArray, level: float) -> Interval:
     cut = int(_TRIM * n)
     winsorised = np.clip(ordered, ordered[cut], ordered[n - cut - 1])
     error = spread(winsorised) / ((1 - 2 * cut / n) * math.sqrt(n))
-    centre = float(stats.trim_mean(ordered, _TRIM))
-    return t_interval(centre, error, df=n - 2 * cut - 1, level=level)
+    return t_interval(_trimmed_mean(ordered), error, df=n - 2 * cut - 1, level=level)
+
+
+def _trimmed_mean(ordered: FloatArray) -> float:
+    """Mean without the `n // 4` smallest and largest: rliable's interquartile mean."""
+    cut = int(_TRIM * len(ordered))
+    return float(np.mean(ordered[cut : len(ordered) - cut]))

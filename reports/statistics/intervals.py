@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +62,13 @@ def t_interval(centre: float, standard_error: float, *, df: float, level: float)
         df: Degrees of freedom of the standard error.
         level: Coverage, as a fraction.
     """
-    half = float(stats.t.isf((1 - level) / 2, df)) * standard_error if standard_error else 0.0
+    half = _critical(level, df) * standard_error if standard_error else 0.0
     return Interval(centre - half, centre + half)
+
+
+@lru_cache(maxsize=4096)  # a study asks for few levels and sizes, thousands of times
+def _critical(level: float, df: float) -> float:
+    return float(stats.t.isf((1 - level) / 2, df))
 
 
 def wilson(successes: float, n: int, *, level: float) -> Interval | None:

@@ -6,8 +6,9 @@ another draw of seeds, on the same data and test images, with the same recipe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -61,9 +62,17 @@ class PairedContrast:
     win_probability_ci: Interval | None = None
 
 
+class MarginProbabilities(NamedTuple):
+    """Where the mean difference lies, as probabilities that sum to one."""
+
+    below: float
+    within: float
+    above: float
+
+
 def paired_contrast(
-    arm: Sequence[float],
-    control: Sequence[float],
+    arm: Iterable[float],
+    control: Iterable[float],
     *,
     margin: float,
     alpha: float,
@@ -126,6 +135,21 @@ def differences(arm: FloatArray, control: FloatArray) -> FloatArray:
     noise = _ROUNDING * float(np.max(np.abs(np.concatenate([arm, control]))))
     d = np.where(np.abs(d) <= noise, 0.0, d)
     return np.full_like(d, np.median(d)) if np.ptp(d) <= noise else d
+
+
+def margin_probabilities(d: FloatArray, *, margin: float) -> MarginProbabilities | None:
+    """Posterior probability of a mean below, within and above the margin; None below 3 pairs.
+
+    Under the reference prior, in which the larger of the outer two is the p of equivalence.
+
+    Source:
+        Benavoli et al. 2017, JMLR 18(77), without their correction for overlapping folds: seeds
+        are independent.
+    """
+    if len(d) < MIN_FOR_INTERVAL:
+        return None
+    below, above = _upper_tail(d, -margin), _upper_tail(-d, -margin)
+    return MarginProbabilities(below, 1 - below - above, above)
 
 
 def mean_interval(d: FloatArray, *, level: float) -> Interval:

@@ -80,6 +80,16 @@ def changes(plan):
             ["probes added: shift; measured on stored weights, without training"],
         ),
         ({"probes": ["shift"]}, {}, []),
+        (
+            {},
+            {"accept": ["unequal_epochs"]},
+            ["unequal_epochs is accepted: verdicts may come or go"],
+        ),
+        (
+            {"accept": ["seeds_dropped"]},
+            {},
+            ["seeds_dropped is no longer accepted: verdicts may come or go"],
+        ),
     ],
     ids=str,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reports.analysis import analyse
+from reports.plan import ArmFacts
 
 CONTROL = [0.900, 0.902, 0.898, 0.901, 0.899]
 BETTER = [0.920, 0.921, 0.919, 0.922, 0.918]
@@ -101,3 +102,63 @@ def test_identical_and_rigid_differences_are_suspicious(cautions):
 def test_seeds_added_after_a_verdict_are_named(cautions):
     warned, _ = cautions({"control": CONTROL, "a": BETTER}, shown={"a - control": (0, 1, 2)})
     assert warned["extended_after_results"].startswith("a - control (shared): seeds were added")
+
+
+def test_a_verdict_that_hangs_on_one_seed_is_warned_about(cautions):
+    arm = [*[x + 0.004 for x in CONTROL[:4]], 0.95]
+    warned, _ = cautions({"control": CONTROL, "a": arm})
+    assert "hangs on one seed" in warned["fragile"]
+
+
+def test_seeds_that_may_have_been_picked_are_warned_about(make_runs, make_plan):
+    runs = make_runs({"control": CONTROL, "a": BETTER})
+    for seeds, is_odd in (((3, 17, 18, 19, 42), True), ((7, 5, 6, 8, 9), False)):
+        table = runs.assign(seed=[seeds[seed] for seed in runs["seed"]])
+        results = analyse(table, make_plan(["control", "a"], seeds=seeds))
+        texts = [note.text for note in results.warnings if note.code == "odd_seeds"]
+        assert bool(texts) == is_odd
+    assert (
+        "seeds 3, 17 to 19, 42 are not"
+        in analyse(
+            runs.assign(seed=[(3, 17, 18, 19, 42)[seed] for seed in runs["seed"]]),
+            make_plan(["control", "a"], seeds=(3, 17, 18, 19, 42)),
+        )
+        .warnings[0]
+        .text
+    )
+
+
+def test_arms_of_unlike_size_are_warned_about(make_runs, make_plan):
+    facts = (ArmFacts("control", n_parameters=44_426), ArmFacts("a", n_parameters=178_110))
+    plan = make_plan(["control", "a"], arms=facts)
+    warned = {
+        n.code: n.text for n in analyse(make_runs({"control": CONTROL, "a": BETTER}), plan).warnings
+    }
+    assert "178,110 parameters against 44,426" in warned["capacity_confounded"]
+
+
+def test_kernels_that_are_not_deterministic_are_warned_about(make_runs, make_plan):
+    facts = (ArmFacts("control"), ArmFacts("a", recipe={"deterministic": False}))
+    plan = make_plan(["control", "a"], arms=facts)
+    results = analyse(make_runs({"control": CONTROL, "a": BETTER}), plan)
+    told = [note.text for note in results.warnings if note.code == "nondeterministic"]
+    assert [text.partition(":")[0] for text in told] == ["arm 'a'"]
+
+
+def test_arms_that_share_no_seed_are_warned_about(make_runs, make_plan):
+    runs = make_runs({"control": CONTROL, "a": BETTER})
+    runs.loc[runs["arm"] == "a", "seed"] += 10
+    results = analyse(runs, make_plan(["control", "a"], seeds=()))
+    assert results.contrasts[0].method == "unpaired"
+    assert results.contrasts[0].verdict == "better"
+    assert "5 and 5 runs that share no seed" in results.contrasts[0].sentence
+    assert "intervals are Welch's" in {n.code: n.text for n in results.warnings}["unpaired_seeds"]
+    few = analyse(runs[runs["seed"].isin([0, 1, 2, 10, 11])], make_plan(["control", "a"], seeds=()))
+    assert few.contrasts[0].verdict is None
+    assert "fewer than 3 runs" in {n.code: n.text for n in few.refusals}["too_few_runs"]
+
+
+def test_devices_that_differ_are_warned_about(make_runs, make_plan):
+    runs = make_runs({"control": CONTROL, "a": BETTER})
+    results = analyse(runs.assign(device=["one", "other"] * 5), make_plan(["control", "a"]))
+    assert "trained on one and other" in {n.code: n.text for n in results.warnings}["mixed_devices"]

@@ -57,9 +57,11 @@ def test_tuned_contrasts_are_primary_where_there_are_any(make_plan):
     ]
 
 
-def test_looks_split_alpha(make_plan):
-    (question,) = planned_questions(make_plan(["control", "a"], looks=(5, 10, 15, 20)))
-    assert question.alpha_each == pytest.approx(0.05 / 4)
+def test_looks_and_planned_seeds_reach_their_question(make_plan):
+    plan = make_plan(["control", "a"], looks=(2, 5))
+    (question,) = planned_questions(plan)
+    assert (question.looks, question.seeds) == ((2, 5), (0, 1, 2, 3, 4))
+    assert question.alpha_each == 0.05
 
 
 def test_shown_seeds_reach_their_contrast(make_plan):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reports.methods import Pairs
 from reports.plan import ContrastSpec
 from reports.questions import Question
 from reports.sentences import amount, contrast_sentence, is_fraction, metric_name
@@ -34,9 +35,10 @@ def numbers(estimate: float, adjusted: tuple[float, float], equivalence=None) ->
     )
 
 
-def sentence(asked, found, verdict, *flags, seeds=None, with_failures=None) -> str:
+def sentence(asked, found, verdict, *flags, seeds=None, with_failures=None, method="paired") -> str:
     return contrast_sentence(
         asked,
+        Pairs(method, *[(0,) * found.n_pairs] * 3),
         found,
         Ruling(verdict, flags),
         seeds_for_verdict=seeds,

@@ -249,9 +249,15 @@ def test_results_seen_before_a_verdict_stamp_a_margin_changed_after_them(
     assert not json.loads(Path("partial/results.json").read_text())["final"]
     call("run", study, *INLINE, "--set", "endpoint.margin=0.2", "--out", "whole")
     results = json.loads(Path("whole/results.json").read_text())
-    assert results["plan"]["deviations"] == [
-        "the endpoint's margin was 0.02 when results were first shown, now 0.2"
-    ]
+    changed = "the endpoint's margin was 0.02 when results were first shown, now 0.2"
+    assert results["plan"]["deviations"] == [changed]
+    assert results["contrasts"][0]["verdict"] is None
+    assert [one["code"] for one in results["refusals"]] == ["endpoint_changed"]
+    more = ("--set", "endpoint.margin=0.2", "--set", "accept=[endpoint_changed]")
+    assert "endpoint_changed is accepted" in call("run", study, *INLINE, *more, "--out", "w").output
+    results = json.loads(Path("w/results.json").read_text())
+    assert results["plan"]["deviations"] == [changed, f"accepted by the study: {changed}"]
+    assert results["contrasts"][0]["verdict"] is not None
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from reports.statistics.descriptives import describe
+
+# The mean of the middle half of 95 % N(0, 1) and 5 % N(-10, 1), by numerical integration.
+TRIMMED_MEAN = -0.0717
 
 
 def test_three_values_by_hand():
@@ -78,3 +82,52 @@ def test_order_of_values_does_not_change_a_bit():
 def test_a_missing_value_is_refused():
     with pytest.raises(ValueError, match="describe: every value must be finite, got nan"):
         describe([0.1, float("nan")], level=0.95)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("n_studies", "tolerance"),
+    [
+        pytest.param(1_000, 0.021),  # three standard errors
+        pytest.param(10_000, 0.015, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_interval_of_one_arm_covers_its_mean_as_often_as_it_says(n, n_studies, tolerance):
+    # Over seeds of any kind: what a seed does to all arms is part of how far one arm moves.
+    rng = np.random.default_rng(n)
+    covered = 0
+    for values in rng.normal(0, 20, (n_studies, n)) + rng.normal(0.9, 1, (n_studies, n)):
+        interval = describe(values, level=0.95).ci
+        assert interval is not None
+        covered += interval.low <= 0.9 <= interval.high
+    assert covered / n_studies == pytest.approx(0.95, abs=tolerance)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("n_studies", "tolerance"),
+    [
+        pytest.param(800, 0.043),  # three standard errors of the lowest
+        pytest.param(8_000, 0.0135, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize(
+    ("n", "of_mean", "of_iqm"), [(5, 0.890, 0.932), (10, 0.822, 0.939), (20, 0.797, 0.939)]
+)
+def test_where_runs_collapse_the_interval_of_the_iqm_still_covers(
+    n, of_mean, of_iqm, n_studies, tolerance
+):
+    # One run in twenty fails by ten standard deviations; what covers is found by 100,000 studies.
+    rng = np.random.default_rng(n)
+    runs = rng.normal(0, 1, (n_studies, n)) - 10.0 * (rng.random((n_studies, n)) < 0.05)
+    covered = np.zeros(2)
+    for values in runs:
+        summary = describe(values, level=0.95)
+        assert summary.ci is not None
+        assert summary.iqm_ci is not None
+        covered += [
+            summary.ci.low <= -0.5 <= summary.ci.high,
+            summary.iqm_ci.low <= TRIMMED_MEAN <= summary.iqm_ci.high,
+        ]
+    assert covered / n_studies == pytest.approx([of_mean, of_iqm], abs=tolerance)

@@ -5,10 +5,16 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import pingouin
 import pytest
 from scipy import stats
 
-from reports.statistics.paired import differences, paired_contrast, sign_flip_p
+from reports.statistics.paired import (
+    differences,
+    margin_probabilities,
+    paired_contrast,
+    sign_flip_p,
+)
 
 # R's `sleep` (Cushny and Peebles 1905): hours gained on two drugs by the same ten patients.
 FIRST = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -38,6 +44,34 @@ def test_two_one_sided_tests_give_known_p(margin, p):
     contrast = paired_contrast(TOST, [0.0] * 8, margin=margin, alpha=0.05)
     assert contrast.p_equivalence == pytest.approx(p, abs=5e-6)
     assert contrast.ci_equivalence == pytest.approx((-0.0727, 0.0852), abs=5e-5)
+
+
+def test_two_one_sided_tests_agree_with_pingouin():
+    contrast = paired_contrast(FIRST, SECOND, margin=2.0, alpha=0.05)
+    expected = pingouin.tost(FIRST, SECOND, bound=2.0, paired=True)["pval"].item()
+    assert contrast.p_equivalence == pytest.approx(expected, abs=1e-6)
+
+
+def test_posterior_of_the_margin_gives_known_probabilities():
+    found = margin_probabilities(np.array(TOST), margin=0.1)
+    assert found == pytest.approx((0.0190, 0.9514, 0.0296), abs=5e-5)
+    assert found is not None
+    contrast = paired_contrast(TOST, [0.0] * 8, margin=0.1, alpha=0.05)
+    assert max(found.below, found.above) == contrast.p_equivalence
+
+
+def test_posterior_is_mirrored_by_negated_differences():
+    d = np.array(FIRST) - np.array(SECOND)
+    there, back = (margin_probabilities(sign * d, margin=0.5) for sign in (1, -1))
+    assert there is not None
+    assert back == pytest.approx((there.above, there.within, there.below))
+    assert sum(there) == pytest.approx(1.0)
+
+
+def test_posterior_of_equal_differences_is_certain_and_of_two_is_none():
+    assert margin_probabilities(np.full(3, 0.2), margin=0.1) == (0.0, 0.0, 1.0)
+    assert margin_probabilities(np.zeros(3), margin=0.1) == (0.0, 1.0, 0.0)
+    assert margin_probabilities(np.zeros(2), margin=0.1) is None
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.0727, 0.0852, 0.0853, 0.09, 0.2])
@@ -76,6 +110,16 @@ def test_swapping_arm_and_control_flips_signs_only():
     assert back.p == pytest.approx(there.p)
     assert back.p_sign_flip == there.p_sign_flip
     assert back.win_probability == pytest.approx(1 - (there.win_probability or 0))
+
+
+def test_a_constant_added_to_both_runs_of_a_seed_changes_nothing():
+    luck = [5.0, -3.0, 0.5, 8.0, 2.0, -7.0, 1.0, 4.0, -2.0, 6.0]
+    moved = paired_contrast(
+        np.add(FIRST, luck), np.add(SECOND, luck), margin=0.5, alpha=0.05, family_size=3
+    )
+    still = paired_contrast(FIRST, SECOND, margin=0.5, alpha=0.05, family_size=3)
+    for name in ("estimate", "ci", "ci_adjusted", "p", "p_equivalence", "p_sign_flip"):
+        assert getattr(moved, name) == pytest.approx(getattr(still, name))
 
 
 def test_identical_values_give_zero_width_and_p_of_one():
@@ -156,15 +200,24 @@ def test_rounding_is_not_a_difference():
 
 
 @pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("n_studies", "tolerance"),
+    [
+        pytest.param(1_000, 0.021),  # three standard errors
+        pytest.param(10_000, 0.015, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("seed_effect", [1.0, 20.0])
 @pytest.mark.parametrize("n", [3, 5, 10])
-def test_interval_covers_the_true_difference_as_often_as_it_says(n):
+def test_interval_covers_the_true_difference_as_often_as_it_says(
+    n, seed_effect, n_studies, tolerance
+):
     rng = np.random.default_rng(20260)
-    n_studies = 1_000
     covered = 0
     for _ in range(n_studies):
-        block = rng.normal(0.0, 1.0, n)
+        block = rng.normal(0.0, seed_effect, n)
         arm, control = block + rng.normal(0.3, 1.0, n), block + rng.normal(0.0, 1.0, n)
         contrast = paired_contrast(arm, control, margin=0.5, alpha=0.05)
         assert contrast.ci is not None
         covered += contrast.ci.low <= 0.3 <= contrast.ci.high
-    assert covered / n_studies == pytest.approx(0.95, abs=0.021)  # three standard errors
+    assert covered / n_studies == pytest.approx(0.95, abs=tolerance)

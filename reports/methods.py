@@ -1,0 +1,234 @@
+"""How a contrast is judged: which test its plan and its past allow, and the intervals of that test.
+
+Called by `reports.contrasts`. Four methods, chosen by what was decided before the values were seen:
+
+- `paired`: one look at the planned seeds, by Student's t of the differences;
+- `sequential`: planned looks, by repeated confidence intervals;
+- `anytime`: seeds were added after a verdict had been shown, by a confidence sequence;
+- `unpaired`: a table whose arms share no seed, by Welch's t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from reports.questions import Question
+from reports.statistics.anytime import anytime_interval, anytime_p, is_anytime_different
+from reports.statistics.intervals import MIN_FOR_INTERVAL, FloatArray, Interval
+from reports.statistics.paired import (
+    PairedContrast,
+    differences,
+    mean_interval,
+    paired_contrast,
+)
+from reports.statistics.sequential import SequentialPlan
+from reports.statistics.unpaired import UnpairedContrast, unpaired_contrast
+from reports.table import Outcome
+from reports.verdicts import Verdict, decide
+
+Method = Literal["paired", "sequential", "anytime", "unpaired"]
+Runs = Mapping[int, Outcome]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Raw values of two arms.
+
+    Attributes:
+        seeds: That both have a value for, in the order in which they were planned and added.
+        ended: Seeds at which both arms have ended, well or not; in that order too.
+    """
+
+    method: Method
+    seeds: tuple[int, ...]
+    arm: tuple[float, ...]
+    control: tuple[float, ...]
+    ended: tuple[int, ...] = ()
+
+    def without(self, place: int) -> Pairs:
+        """The same without the pair at that place."""
+        return replace(
+            self,
+            seeds=self.seeds[:place] + self.seeds[place + 1 :],
+            arm=self.arm[:place] + self.arm[place + 1 :],
+            control=self.control[:place] + self.control[place + 1 :],
+        )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The three intervals of a contrast; None where there are too few values for them."""
+
+    ci: Interval | None = None
+    adjusted: Interval | None = None
+    equivalence: Interval | None = None
+
+    def verdict(self, margin: float) -> Verdict | None:
+        """What they say of a difference as large as `margin`."""
+        if self.adjusted is None or self.equivalence is None:
+            return None
+        return decide(self.adjusted, self.equivalence, margin)
+
+
+def values_of(
+    question: Question,
+    arm: Runs,
+    control: Runs,
+    *,
+    if_diverged: tuple[float | None, float | None] = (None, None),
+) -> Pairs:
+    """The values that a question is answered by.
+
+    Args:
+        question: Says which seeds were planned, looked at and shown.
+        arm: Outcomes by seed.
+        control: Likewise.
+        if_diverged: Values that stand for a diverged run of the arm and of the control; None
+            leaves the pair out.
+    """
+    if not question.seeds and arm and control and not set(arm) & set(control):
+        one, other = (
+            [value for _, run in sorted(runs.items()) if (value := _value(run, chance)) is not None]
+            for runs, chance in zip((arm, control), if_diverged, strict=True)
+        )
+        return Pairs("unpaired", (), tuple(one), tuple(other))
+    shared = _in_order(question, set(arm) & set(control))
+    ended = [s for s in shared if "INTERRUPTED" not in (arm[s].state, control[s].state)]
+    method = _method(question, ended)
+    if method == "sequential":  # seeds beyond the present look wait for the next
+        ended = ended[: max((look for look in question.looks if look <= len(ended)), default=0)]
+    pairs = [
+        (seed, a, b)
+        for seed in ended
+        if (a := _value(arm[seed], if_diverged[0])) is not None
+        and (b := _value(control[seed], if_diverged[1])) is not None
+    ]
+    seeds, ones, others = zip(*pairs, strict=True) if pairs else ((), (), ())
+    return Pairs(method, seeds, ones, others, tuple(ended))
+
+
+def _method(question: Question, seeds: list[int]) -> Method:
+    if question.shown is not None and not set(seeds) <= question.shown:
+        return "anytime"
+    return "sequential" if question.looks else "paired"
+
+
+def _in_order(question: Question, seeds: set[int]) -> list[int]:
+    """As planned; those behind a verdict that was shown first."""
+    if question.shown is not None:
+        shown = question.shown
+        return sorted(seeds, key=lambda seed: (seed not in shown, seed))
+    place = {seed: number for number, seed in enumerate(question.seeds)}
+    return sorted(seeds, key=lambda seed: (place.get(seed, len(place)), seed))
+
+
+def _value(outcome: Outcome, if_diverged: float | None) -> float | None:
+    return if_diverged if outcome.state == "DIVERGED" else outcome.value
+
+
+def numbers_of(question: Question, pairs: Pairs) -> PairedContrast:
+    """Everything the values say, + being better; intervals and p are those of the method."""
+    arm, control = _oriented(question, pairs)
+    if pairs.method == "unpaired":
+        found = _welch(question, arm, control)
+        return PairedContrast(
+            n_pairs=0,
+            estimate=found.estimate,
+            ci=found.ci,
+            ci_adjusted=found.ci_adjusted,
+            ci_equivalence=found.ci_equivalence,
+            p=found.p,
+            p_equivalence=found.p_equivalence,
+            win_probability=found.win_probability,
+        )
+    numbers = paired_contrast(
+        arm,
+        control,
+        margin=question.margin,
+        alpha=question.alpha,
+        family_size=question.family_size,
+    )
+    if pairs.method == "paired" or numbers.ci is None:
+        return numbers
+    bounds = bounds_of(question, pairs)
+    is_anytime = pairs.method == "anytime"
+    return replace(
+        numbers,
+        ci=bounds.ci,
+        ci_adjusted=bounds.adjusted,
+        ci_equivalence=bounds.equivalence,
+        p=anytime_p(differences(arm, control)) if is_anytime else numbers.p,
+        p_equivalence=None,  # it would be of a single look
+    )
+
+
+def bounds_of(question: Question, pairs: Pairs) -> Bounds:
+    """The intervals of the method."""
+    arm, control = _oriented(question, pairs)
+    if pairs.method == "unpaired":
+        found = _welch(question, arm, control)
+        return Bounds(found.ci, found.ci_adjusted, found.ci_equivalence)
+    d = differences(arm, control)
+    if len(d) < MIN_FOR_INTERVAL:
+        return Bounds()
+    whole, each = question.alpha, question.alpha_each
+    if pairs.method == "paired":
+        levels = (1 - whole, 1 - each, 1 - 2 * each)
+        return Bounds(*(mean_interval(d, level=level) for level in levels))
+    if pairs.method == "anytime":
+        adjusted = _anytime(d, each)
+        return Bounds(_anytime(d, whole), adjusted, adjusted)
+    adjusted = _repeated(question, pairs, d, each)
+    return Bounds(_repeated(question, pairs, d, whole), adjusted, adjusted)
+
+
+def is_verdict_kept(question: Question, pairs: Pairs, verdict: Verdict) -> bool:
+    """Whether the verdict is the same without any one of the seeds, where 3 remain."""
+    if pairs.method == "unpaired":
+        less = [replace(pairs, arm=values) for values in _each_left_out(pairs.arm)]
+        less += [replace(pairs, control=values) for values in _each_left_out(pairs.control)]
+    else:
+        n_pairs = len(pairs.seeds)
+        less = [pairs.without(i) for i in range(n_pairs)] if n_pairs > MIN_FOR_INTERVAL else []
+    return all(bounds_of(question, one).verdict(question.margin) == verdict for one in less)
+
+
+def _each_left_out(values: tuple[float, ...]) -> list[tuple[float, ...]]:
+    if len(values) <= MIN_FOR_INTERVAL:
+        return []
+    return [values[:i] + values[i + 1 :] for i in range(len(values))]
+
+
+def _oriented(question: Question, pairs: Pairs) -> tuple[FloatArray, FloatArray]:
+    return question.sign * np.asarray(pairs.arm), question.sign * np.asarray(pairs.control)
+
+
+def _welch(question: Question, arm: FloatArray, control: FloatArray) -> UnpairedContrast:
+    return unpaired_contrast(
+        arm,
+        control,
+        margin=question.margin,
+        alpha=question.alpha,
+        family_size=question.family_size,
+    )
+
+
+def _repeated(question: Question, pairs: Pairs, d: FloatArray, alpha: float) -> Interval | None:
+    """The interval of the present look; a seed without a pair has its place all the same."""
+    if not pairs.ended:
+        return None
+    by_seed = dict(zip(pairs.seeds, d.tolist(), strict=True))
+    plan = SequentialPlan(question.looks, alpha, question.margin)
+    return plan.interval([by_seed.get(seed) for seed in pairs.ended])
+
+
+def _anytime(d: FloatArray, alpha: float) -> Interval | None:
+    """The confidence sequence, drawn out to zero where skewness may have made the difference."""
+    interval = anytime_interval(d, level=1 - alpha)
+    if interval is None or is_anytime_different(d, alpha=alpha):
+        return interval
+    return Interval(min(interval.low, 0.0), max(interval.high, 0.0))
