@@ -16,6 +16,7 @@ from reports.arms import described_arm
 from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
 from reports.contrasts import answer, with_holm
+from reports.effects import factor_effects
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets
 from reports.plan import AnalysisPlan
@@ -63,12 +64,15 @@ def analyse(
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_holm(answers, questions))
+    may_judge = is_final and not any(question.refusals for question in questions)
+    effects = factor_effects(plan, table, cells, by_cell, may_judge=may_judge)
     notes = (
         *_progress_notes(n_missing, n_planned),
         *strays,
         *gate.notes(asked),
         *_test_curve_note(curves),
         *warnings(plan, arms, contrasts, questions, by_cell),
+        *effects.warnings,
     )
     return Results(
         study=plan.study,
@@ -79,12 +83,13 @@ def analyse(
         final=is_final,
         arms=arms,
         contrasts=contrasts,
+        effects=effects.entries,
         claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
         curves=() if curves is None else _curves(curves, table, cells),
         probes=probe_section(table, plan, cells),
         variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,
-        refusals=tuple(refusals(arms, contrasts, questions)),
+        refusals=(*refusals(arms, contrasts, questions), *effects.refusals),
     )
 
 

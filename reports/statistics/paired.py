@@ -112,7 +112,7 @@ def paired_contrast(
         ci=mean_interval(d, level=1 - alpha),
         ci_adjusted=mean_interval(d, level=1 - alpha / family_size),
         ci_equivalence=mean_interval(d, level=1 - 2 * alpha / family_size),
-        p=min(1.0, 2 * _upper_tail(d, 0.0) if estimate >= 0 else 2 * _upper_tail(-d, 0.0)),
+        p=mean_p(d),
         p_sign_flip=sign_flip_p(d),
         sign_flip_floor=2.0 ** (1 - max(1, int(np.count_nonzero(d)))),
         p_equivalence=max(_upper_tail(d, -margin), _upper_tail(-d, -margin)),
@@ -156,6 +156,11 @@ def mean_interval(d: FloatArray, *, level: float) -> Interval:
     """The t interval for the mean of two or more differences."""
     n = len(d)
     return t_interval(float(np.mean(d)), standard_error(spread(d), n), df=n - 1, level=level)
+
+
+def mean_p(d: FloatArray) -> float:
+    """Two-sided p of "the mean of d is zero"; 1 or 0 if two or more differences are all equal."""
+    return min(1.0, 2 * min(_upper_tail(d, 0.0), _upper_tail(-d, 0.0)))
 
 
 def sign_flip_p(d: FloatArray) -> float | None:

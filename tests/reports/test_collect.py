@@ -76,6 +76,23 @@ def test_factors_of_the_recipe_and_of_shapes_are_columns(train, tiny, store_uri)
     }
 
 
+def test_a_stored_grid_has_effects_of_its_factors(train, tiny, store_uri):
+    factors = {"recipe.batch_size": [32, 64], "channels": [[6, 16], [4, 8]]}
+    train(tiny(seeds=2, design="grid", factors=factors, arms=["softmax"]))
+    tables = collect_study("tiny", store_uri)
+    (entry,) = analyse(tables.runs, tables.plan).to_dict()["effects"]
+    assert entry["factors"] == [
+        {"name": "recipe.batch_size", "levels": [32, 64]},
+        {"name": "channels", "levels": [[6, 16], [4, 8]]},
+    ]
+    assert entry["n_seeds"] == 2
+    value = tables.runs.groupby("arm")["test/accuracy"].mean()
+    wide = [value["control"], value["recipe.batch_size=64"]]
+    narrow = [value["channels=4x8"], value["recipe.batch_size=64,channels=4x8"]]
+    (effect,) = (one for one in entry["marginal"] if one["factor"] == "channels")
+    assert effect["estimate"] == pytest.approx((sum(narrow) - sum(wide)) / 2)
+
+
 def test_the_arm_comes_from_the_plan_and_not_from_a_tag(train, tiny, store_uri, children_of):
     train(tiny(seeds=1, arms=["softmax"]))
     client = MlflowStore(store_uri).client
