@@ -49,7 +49,7 @@ class FactorEffects:
 
     Attributes:
         entries: One for each recipe and data set whose arms cross the factors.
-        warnings: Seeds that are in no effect.
+        warnings: Seeds that are in no effect; what a design that is no grid cannot tell apart.
         refusals: Why there is no entry where there might have been one.
     """
 
@@ -124,7 +124,10 @@ def _effects_of(
         text = f"{' and '.join(map(repr, grid.same))} have the same level of every factor"
         return FactorEffects(refusals=(Message("effects_same_arms", f"{grid.label}: {text}"),))
     if grid.n_lacking:
-        return FactorEffects(refusals=(Message("effects_not_crossed", _confounded(grid)),))
+        note = (Message("effects_not_crossed", _confounded(grid)),)
+        # Only a grid promises all combinations; another design leaves them out on purpose.
+        is_grid = plan.design == "grid"
+        return FactorEffects(refusals=note) if is_grid else FactorEffects(warnings=note)
     try:
         crossed = _crossed(grid, plan, outcomes)
     except EmptyCellsError as error:
