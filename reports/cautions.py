@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from reports.plan import AnalysisPlan
 from reports.questions import Question
-from reports.results import ArmResult, ContrastResult, Message
+from reports.results import ArmResult, Code, ContrastResult, Message
 from reports.sentences import is_fraction, metric_name
 from reports.statistics.intervals import MIN_FOR_INTERVAL
 from reports.table import Cell, Outcomes
@@ -21,7 +21,7 @@ SD_RATIO = 3.0
 CEILING = 0.995
 
 _WORTH_A_RANGE = 3
-_FLAGGED = {
+_FLAGGED: Mapping[Code, str] = {
     "identical": "every pair gave exactly the same value; check that the arms differ",
     "no_spread": "every pair gave exactly the same difference; check that seeds differ",
     "extended_after_results": (
@@ -161,7 +161,9 @@ def _contrast_warnings(
             f"nothing is not known; give endpoint.chance or the data set's n_classes",
         )
     yield from (
-        Message(flag, f"{where}: {_FLAGGED[flag]}") for flag in contrast.flags if flag in _FLAGGED
+        Message(flag, f"{where}: {text}")
+        for flag, text in _FLAGGED.items()
+        if flag in contrast.flags
     )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from reports.plan import AnalysisPlan
 from reports.questions import Question
-from reports.results import Message
+from reports.results import Code, Message
 from reports.table import Cell, Facts, Outcomes
 
-AFTER_RESULTS = ("endpoint_changed", "control_changed", "seeds_dropped")
+AFTER_RESULTS: tuple[Code, ...] = ("endpoint_changed", "control_changed", "seeds_dropped")
 """Deviations that could have been made because of what was seen."""
 
 
@@ -54,12 +54,17 @@ class Gate:
     def _reasons(self, question: Question) -> list[Message]:
         spec = question.spec
         arm, control = (spec.arm, spec.comparison), (spec.control, spec.comparison)
-        after = [Message(*one) for one in self.plan.deviations if one.code in AFTER_RESULTS]
+        after = [
+            Message(code, one.text)
+            for one in self.plan.deviations
+            for code in AFTER_RESULTS
+            if one.code == code
+        ]
         where = f"{spec.name} ({spec.comparison})"
         own = (*self._seeds(arm, control), *self._making(arm, control))
         return [*after, *(Message(code, f"{where}: {text}") for code, text in own)]
 
-    def _seeds(self, arm: Cell, control: Cell) -> Iterator[tuple[str, str]]:
+    def _seeds(self, arm: Cell, control: Cell) -> Iterator[tuple[Code, str]]:
         """Arms that share some seeds and not others, unless the plan says which they have.
 
         With planned seeds the others are runs that failed or are to come, or an arm that a look
@@ -73,7 +78,7 @@ class Gate:
                 "may have made the difference; run both arms at each",
             )
 
-    def _making(self, arm: Cell, control: Cell) -> Iterator[tuple[str, str]]:
+    def _making(self, arm: Cell, control: Cell) -> Iterator[tuple[Code, str]]:
         one, other = (self.facts.get(cell, {}) for cell in (arm, control))
         every = [*one.values(), *other.values()]
         if "recipe.epochs" not in self.plan.factors and _differ(made.epochs for made in every):

@@ -9,19 +9,62 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from reports.statistics.intervals import Interval
 from reports.verdicts import ClaimVerdict, Verdict
 
 SCHEMA = 1
 
+Code = Literal[
+    "below_test_noise",
+    "capacity_confounded",
+    "ceiling",
+    "chance_unknown",
+    "collapsed_runs",
+    "control_changed",
+    "effects_empty_cells",
+    "effects_not_crossed",
+    "effects_same_arms",
+    "effects_seeds_left_out",
+    "effects_too_few_seeds",
+    "endpoint_changed",
+    "endpoint_missing",
+    "extended_after_results",
+    "failed_runs",
+    "few_pairs",
+    "fragile",
+    "holm_only",
+    "identical",
+    "mixed_devices",
+    "mixed_split",
+    "no_exact_test",
+    "no_spread",
+    "nondeterministic",
+    "not_final",
+    "odd_seeds",
+    "one_run",
+    "seeds_dropped",
+    "selected_on_test",
+    "test_curve",
+    "too_few_pairs",
+    "too_few_runs",
+    "two_runs",
+    "unequal_epochs",
+    "unequal_seeds",
+    "unequal_spread",
+    "unequal_trials",
+    "unpaired_seeds",
+    "unplanned_runs",
+]
+"""What a warning or a refusal is about; docs/protocol.md says of each what it means."""
+
 
 @dataclass(frozen=True)
 class Message:
     """A warning or a refusal: a stable code for programs, a sentence for people."""
 
-    code: str
+    code: Code
     text: str
 
 
