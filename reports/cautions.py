@@ -66,7 +66,7 @@ def refusals(
             yield Message(
                 "too_few_pairs",
                 f"{where} on {contrast.n_pairs} pairs: with seeds added after a verdict was shown "
-                "it takes 5 at the least; add seeds",
+                "it takes 6 at the least, and more in a family; add seeds",
             )
 
 

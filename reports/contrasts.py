@@ -122,6 +122,8 @@ def _ruling(
 ) -> Ruling:
     """The verdict of the decision table, unless something forbids or overrules it."""
     flags = list(_standing_flags(question, plan, numbers))
+    if pairs.method == "anytime":
+        flags.append("extended_after_results")
     may_judge = question.is_final and not question.refusals
     verdict = _verdict(numbers, question.margin) if may_judge else None
     if verdict is None or numbers.ci_adjusted is None:
@@ -130,8 +132,6 @@ def _ruling(
         flags.append("size_uncertain")
     if _is_fragile(question, pairs, numbers, verdict):
         flags.append("fragile")
-    if pairs.method == "anytime":
-        flags.append("extended_after_results")
     if scored is not None and _verdict(scored, question.margin) != verdict:
         flags.append("failures_decide")
     return Ruling("undecided" if "failures_decide" in flags else verdict, tuple(flags))

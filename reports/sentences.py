@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.methods import Pairs
+from reports.methods import ADDED_SHARE, Pairs
 from reports.questions import Question
 from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval
 from reports.statistics.paired import PairedContrast
@@ -102,8 +102,10 @@ def _effect(question: Question, raw: _RawDifference, level: str, ruling: Ruling)
 
 
 def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
-    is_narrow = ruling.verdict == "equivalent" and pairs.method in ("paired", "unpaired")
-    level = 100 * (1 - question.alpha * (2 if is_narrow else 1))
+    spent = ADDED_SHARE if pairs.method == "anytime" else 1.0
+    if ruling.verdict == "equivalent" and pairs.method in ("paired", "unpaired"):
+        spent = 2.0  # two one-sided tests
+    level = 100 * (1 - question.alpha * spent)
     kind = "simultaneous interval" if question.family_size > 1 else "interval"
     allowed = {
         "sequential": f" that allows for {len(question.looks)} looks",

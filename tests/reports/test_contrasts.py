@@ -130,20 +130,22 @@ def test_a_study_that_is_not_final_gives_values_and_no_verdict(ask):
 
 
 def test_seeds_added_after_a_verdict_was_shown_ask_for_more_than_planned_ones(ask):
-    values = {"control": CONTROL, "a": shifted(0.007, 0.002)}
-    assert ask(values, shown={"a - control": (0, 1, 2, 3, 4)}).verdict == "better"
-    extended = ask(values, shown={"a - control": (0, 1, 2)})
+    control = [*CONTROL, 0.9, 0.901]
+    values = {"control": control, "a": [*shifted(0.007, 0.002), 0.909, 0.906]}
+    more = {"seeds": tuple(range(7))}
+    assert ask(values, shown={"a - control": tuple(range(7))}, **more).verdict == "better"
+    extended = ask(values, shown={"a - control": (0, 1, 2)}, **more)
     assert extended.method == "anytime"
     assert extended.verdict == "undecided"
     assert "extended_after_results" in extended.flags
-    assert "that allows for seeds added after a verdict was shown" in extended.sentence
+    assert "97.5 % interval that allows for seeds added after a verdict" in extended.sentence
 
 
 def test_too_few_seeds_after_a_verdict_was_shown_get_none(ask):
     values = {"control": CONTROL[:4], "a": shifted(0.02)[:4]}
     extended = ask(values, shown={"a - control": (0, 1, 2)}, seeds=(0, 1, 2, 3))
-    assert extended.verdict is None
-    assert extended.ci_adjusted is None
+    assert (extended.verdict, extended.ci_adjusted) == (None, None)
+    assert extended.flags == ("extended_after_results",)
     assert "needs more, now that seeds were added" in extended.sentence
 
 

@@ -17,6 +17,7 @@ from scipy import stats
 
 from reports import contrasts, methods, questions
 from reports.analysis import analyse
+from reports.methods import ADDED_SHARE
 from reports.plan import AnalysisPlan, ContrastSpec, Endpoint
 from reports.statistics.anytime import critical_t
 from reports.statistics.sequential import SequentialPlan
@@ -159,7 +160,8 @@ def growing_alarms(n_studies: int, draw: Draw = normal) -> float:
     shown = {f"{arm} - control": tuple(range(FIRST)) for arm in ARMS[1:]}
     alpha = 0.05 / n_contrasts
     bounds = {FIRST: float(stats.t.isf(alpha / 2, FIRST - 1))}
-    bounds |= {n: critical_t(n, alpha=alpha) or np.inf for n in range(FIRST + 1, LAST + 1)}
+    added = ADDED_SHARE * alpha
+    bounds |= {n: critical_t(n, alpha=added) or np.inf for n in range(FIRST + 1, LAST + 1)}
     plans = {n: plan_of(len(ARMS), seeds=tuple(range(n)), shown=shown) for n in bounds}
     n_wrong = 0
     for _ in range(n_studies):

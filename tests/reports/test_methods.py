@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.methods import bounds_of, is_verdict_kept, numbers_of, values_of
+from reports.methods import ADDED_SHARE, bounds_of, is_verdict_kept, numbers_of, values_of
 from reports.plan import ContrastSpec
 from reports.questions import Question
 from reports.statistics.anytime import anytime_interval, anytime_p
@@ -86,22 +86,27 @@ def test_an_interrupted_run_does_not_reach_a_look():
 
 
 def test_seeds_added_after_a_verdict_are_judged_by_the_confidence_sequence():
-    question, pairs = asked(shown=frozenset({4, 5}))
+    arm, control = [*ARM, 0.919], [*CONTROL, 0.9]
+    question, pairs = asked(runs(arm), runs(control), shown=frozenset({4, 5}))
     assert pairs.method == "anytime"
-    assert pairs.seeds == (4, 5, 0, 1, 2, 3)  # those that were shown first
+    assert pairs.seeds == (4, 5, 0, 1, 2, 3, 6)  # those that were shown first
     d = np.subtract(pairs.arm, pairs.control)
     found = numbers_of(question, pairs)
     assert found.p == pytest.approx(anytime_p(d))
-    level = anytime_interval(d, level=1 - 0.05 / 3)
-    assert found.ci_adjusted.high == pytest.approx(level.high)
+    spent = ADDED_SHARE * 0.05 / 3
+    expected = anytime_interval(d, level=1 - spent)
+    assert found.ci_adjusted.high == pytest.approx(expected.high)
 
 
 def test_differences_that_may_be_skewed_need_their_signs_too():
-    skewed = [x + y for x, y in zip(CONTROL, [0.02, 0.02, 0.021, 0.019, 0.02, 0.02], strict=True)]
-    question, pairs = asked(runs(skewed), shown=frozenset({0, 1, 2}))
+    gains = [0.02, 0.02, 0.021, 0.019, 0.02, 0.02, 0.02]
+    control = [*CONTROL, 0.9]
+    skewed = [x + y for x, y in zip(control, gains, strict=True)]
+    question, pairs = asked(runs(skewed), runs(control), shown=frozenset({0, 1, 2}))
     bounds = bounds_of(question, pairs)
-    assert anytime_interval(np.subtract(skewed, CONTROL), level=1 - 0.05 / 3).low > 0
-    assert bounds.adjusted.low == 0.0  # six wins are worth 14, and 60 or more is asked for
+    spent = ADDED_SHARE * 0.05 / 3
+    assert anytime_interval(np.subtract(skewed, control), level=1 - spent).low > 0
+    assert bounds.adjusted.low == 0.0  # seven wins are worth 27, and far more is asked for
 
 
 def test_no_seeds_after_those_that_were_shown_are_judged_as_planned():

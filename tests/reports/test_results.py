@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from reports.results import ArmResult, ClaimResult, ContrastResult, Message, Results
+from reports.results import ArmResult, ClaimResult, Code, ContrastResult, Message, Results
 from reports.statistics.intervals import Interval
+
+ROOT = Path(__file__).parents[2]
 
 
 def made(**settings) -> Results:
@@ -87,3 +92,10 @@ def test_values_are_json_values():
 )
 def test_records_keep_to_the_contract(record, names):
     assert sorted(item.name for item in fields(record)) == sorted(names.split())
+
+
+def test_every_code_is_in_the_protocol_and_nothing_else_is():
+    text = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, flags=re.MULTILINE)
+    told = {code for row in tables for code in re.findall(r"`(\w+)`", row)}
+    assert told == set(get_args(Code))
