@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ablations.errors import counted
+
 History = list[dict[str, Any]]
 
 
@@ -104,6 +106,24 @@ def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int
     return found
 
 
+def n_shown(history: History, plan: Mapping[str, Any]) -> int:
+    """Contrasts of this plan, and those that were shown before and are gone.
+
+    All of them had their chance to be wrong. A study whose arms were all trained otherwise is
+    another question.
+    """
+    shown = [past for past in history if past["shown"]]
+    arms = {key for past in shown for key in past["arms"].values()}
+    gone = _gone(shown, plan) if arms & set(_keys(plan).values()) else 0
+    return len(set(map(frozenset, _pairs(plan).values()))) + gone
+
+
+def _gone(shown: History, plan: Mapping[str, Any]) -> int:
+    """How many pairs of arms that were shown are not compared any more."""
+    held = {frozenset(pair) for pair in _pairs(plan).values()}
+    return len({_sides(one) for past in shown for one in past["shown"].values()} - held)
+
+
 def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
     """What changed after results had been shown; a report is stamped with it."""
     shown = [past for past in history if past["shown"] or past.get("seen")]
@@ -124,7 +144,13 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
         found.append(Deviation("control_changed", f"the control was another network {when}"))
     elif not set(first["arms"].values()) & set(now["arms"].values()):
         found.append(Deviation("arms_changed", f"every arm was trained otherwise {when}"))
-    dropped = sorted(set(first["seeds"]) - set(now["seeds"]))
+    else:
+        gone = _gone(shown, plan)
+        if gone:
+            text = f"{counted(gone, 'contrast')} that had been shown {'is' if gone == 1 else 'are'} gone"
+            found.append(Deviation("contrasts_dropped", text))
+    seen = {seed for past in shown for seed in past["seeds"]}
+    dropped = sorted(seen - set(now["seeds"]))
     added = sorted(set(now["seeds"]) - set(first["seeds"]))
     if dropped:
         text = f"seeds {dropped} were dropped after results were shown"

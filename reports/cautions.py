@@ -12,9 +12,9 @@ from itertools import pairwise
 from reports.plan import AnalysisPlan
 from reports.questions import Question
 from reports.results import ArmResult, Code, ContrastResult, Message
-from reports.sentences import is_fraction, metric_name
+from reports.sentences import metric_name
 from reports.statistics.intervals import MIN_FOR_INTERVAL
-from reports.table import Cell, Outcomes
+from reports.table import Cell, Outcomes, is_fraction
 
 FEW_PAIRS = 5
 SD_RATIO = 3.0
@@ -54,7 +54,7 @@ def refusals(
         if contrast.ci_adjusted is not None:
             continue
         where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
-        if contrast.method == "unpaired":
+        if contrast.method == "welch":
             yield Message("too_few_runs", f"{where} on fewer than 3 runs of an arm; add runs")
         elif contrast.n_pairs < MIN_FOR_INTERVAL:
             yield Message(
@@ -185,7 +185,7 @@ def _size_warnings(
             "between two trained networks; this one may be luck of the images: read the interval "
             "for new images",
         )
-    if contrast.method == "unpaired":
+    if contrast.method == "welch":
         yield Message(
             "unpaired_seeds",
             f"{where}: the arms share no seed, so what a seed does to both is not taken out; "

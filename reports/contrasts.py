@@ -17,17 +17,18 @@ from reports.methods import (
     Pairs,
     Runs,
     is_verdict_kept,
+    level_of,
     numbers_of,
     values_of,
 )
 from reports.plan import AnalysisPlan, ArmFacts
 from reports.questions import Question
 from reports.results import ContrastResult
-from reports.sentences import contrast_sentence, is_fraction
+from reports.sentences import contrast_sentence
 from reports.statistics.multiplicity import holm
 from reports.statistics.paired import PairedContrast
 from reports.statistics.power import minimum_detectable, seeds_needed
-from reports.table import Outcomes
+from reports.table import Outcomes, is_fraction
 from reports.verdicts import Ruling, Verdict, is_size_uncertain
 
 CAPACITY_FACTOR = 1.1
@@ -59,7 +60,7 @@ def answer(
         pairs=pairs,
         numbers=numbers,
         ruling=_ruling(question, plan, pairs, numbers, scored),
-        resolution=_resolution(question, numbers),
+        resolution=_resolution(question, pairs, numbers),
         estimate_with_failures=scored.estimate if scored else None,
         relative_error_reduction=_relative_error_reduction(question.metric, pairs),
         images=image_noise(question, pairs, arm, control, examples or {}),
@@ -95,18 +96,21 @@ def _spent(result: ContrastResult, question: Question) -> float | None:
 def _numbers_with_failures(
     question: Question, plan: AnalysisPlan, numbers: PairedContrast, arm: Runs, control: Runs
 ) -> PairedContrast | None:
-    """The contrast with diverged runs scored as chance; None where chance is not known."""
-    if not any(run.state == "DIVERGED" for runs in (arm, control) for run in runs.values()):
+    """The contrast with runs that were lost scored as chance; None where none was compared.
+
+    Where chance is not known, they count as the worst run of both arms: they were no better.
+    """
+    both = [run for runs in (arm, control) for run in runs.values()]
+    if not any(run.is_lost for run in both):
         return numbers
+    values = [run.value for run in both if run.value is not None]
+    if not values:
+        return None
+    worst = max(values) if question.sign < 0 else min(values)
     spec = question.spec
-    chances = (
-        plan.chance(spec.arm, question.metric),
-        plan.chance(spec.control, question.metric),
-    )
-    for runs, chance in zip((arm, control), chances, strict=True):
-        if chance is None and any(run.state == "DIVERGED" for run in runs.values()):
-            return None
-    return numbers_of(question, values_of(question, arm, control, if_diverged=chances))
+    known = (plan.chance(side, question.metric) for side in (spec.arm, spec.control))
+    if_lost = tuple(worst if chance is None else chance for chance in known)
+    return numbers_of(question, values_of(question, arm, control, if_lost=(if_lost[0], if_lost[1])))
 
 
 def _verdict(numbers: PairedContrast, margin: float) -> Verdict | None:
@@ -164,7 +168,8 @@ def _is_fragile(
     The exact sign-flip test is asked only where its smallest possible p is small enough to agree
     (at n = 5 it never reaches 0.05).
     """
-    is_disputed = pairs.method == "paired" and _is_disputed(numbers, question.alpha_each)
+    asks = pairs.method in ("paired", "sequential")
+    is_disputed = asks and _is_disputed(numbers, level_of(question, pairs.method))
     return is_disputed or not is_verdict_kept(question, pairs, verdict)
 
 
@@ -192,10 +197,11 @@ class _Resolution:
     seeds_for_verdict: int | None = None
 
 
-def _resolution(question: Question, numbers: PairedContrast) -> _Resolution:
-    if numbers.ci is None or numbers.sd is None:
+def _resolution(question: Question, pairs: Pairs, numbers: PairedContrast) -> _Resolution:
+    """Of the test that judges; added seeds and arms without common ones have no such number."""
+    if numbers.ci is None or numbers.sd is None or pairs.method in ("anytime", "welch"):
         return _Resolution()
-    sd, alpha = numbers.sd, question.alpha_each
+    sd, alpha = numbers.sd, level_of(question, pairs.method)
     return _Resolution(
         difference=minimum_detectable(sd, numbers.n_pairs, alpha=alpha),
         seeds_for_margin=seeds_needed(sd, question.margin, alpha=alpha),
@@ -263,7 +269,9 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
 
 
 def _missing(plan: AnalysisPlan, pairs: Pairs, arm: Runs, control: Runs) -> tuple[int, ...]:
-    return tuple(sorted((set(plan.seeds) | set(arm) | set(control)) - set(pairs.seeds)))
+    """Seeds without a pair; with looks only those up to the look that was reached."""
+    wanted = set(pairs.ended) if plan.looks else set(plan.seeds) | set(arm) | set(control)
+    return tuple(sorted(wanted - set(pairs.seeds)))
 
 
 def _relative_error_reduction(metric: str, pairs: Pairs) -> float | None:
@@ -278,6 +286,7 @@ def _with_holm(result: ContrastResult, p: float | None, alpha: float) -> Contras
     is_clear = result.ci_adjusted is not None and (
         result.ci_adjusted.low > 0 or result.ci_adjusted.high < 0
     )
-    is_holm_only = p is not None and p <= alpha and not is_clear and result.verdict is not None
+    is_asked = result.verdict is not None and result.method in ("paired", "welch")
+    is_holm_only = is_asked and p is not None and p <= alpha and not is_clear
     flags = (*result.flags, "holm_only") if is_holm_only else result.flags
     return replace(result, p_adjusted=p, flags=flags)

@@ -61,17 +61,29 @@ class Gate:
             if one.code == code
         ]
         where = f"{spec.name} ({spec.comparison})"
-        own = (*self._seeds(arm, control), *self._making(arm, control))
+        own = (
+            *self._gone(question, arm, control),
+            *self._seeds(question, arm, control),
+            *self._making(arm, control),
+        )
         return [*after, *(Message(code, f"{where}: {text}") for code, text in own)]
 
-    def _seeds(self, arm: Cell, control: Cell) -> Iterator[tuple[Code, str]]:
+    def _gone(self, question: Question, arm: Cell, control: Cell) -> Iterator[tuple[Code, str]]:
+        """Seeds behind a verdict that was shown, of which nothing is left here."""
+        held = {seed for cell in (arm, control) for seed in self.outcomes.get(cell, {})}
+        gone = sorted((question.shown or frozenset()) - held - set(self.plan.seeds))
+        if gone:
+            yield "seeds_dropped", f"seeds {gone} were dropped after its verdict was shown"
+
+    def _seeds(self, question: Question, arm: Cell, control: Cell) -> Iterator[tuple[Code, str]]:
         """Arms that share some seeds and not others, unless the plan says which they have.
 
         With planned seeds the others are runs that failed or are to come, or an arm that a look
         has stopped; arms that share none are compared unpaired.
         """
         one, other = (set(self.outcomes.get(cell, {})) for cell in (arm, control))
-        if not self.plan.seeds and one & other and one != other:
+        is_stopped = {len(one), len(other)} <= set(question.looks) and (one < other or other < one)
+        if not self.plan.seeds and one & other and one != other and not is_stopped:
             yield (
                 "unequal_seeds",
                 f"seeds {sorted(one ^ other)} are of one arm only, so that the choice of seeds "

@@ -5,19 +5,25 @@ Called by `reports.contrasts`. Four methods, chosen by what was decided before t
 - `paired`: one look at the planned seeds, by Student's t of the differences;
 - `sequential`: planned looks, by repeated confidence intervals;
 - `anytime`: seeds were added after a verdict had been shown, by a confidence sequence;
-- `unpaired`: a table whose arms share no seed, by Welch's t.
+- `welch`: a table whose arms share no seed, by Welch's t.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from reports.questions import Question
-from reports.statistics.anytime import anytime_interval, anytime_p, is_anytime_different
+from reports.statistics.anytime import (
+    anytime_interval,
+    anytime_p,
+    anytime_sign_p,
+    is_anytime_different,
+    may_be_skewed,
+)
 from reports.statistics.intervals import MIN_FOR_INTERVAL, FloatArray, Interval
 from reports.statistics.paired import (
     PairedContrast,
@@ -38,7 +44,7 @@ show a verdict at five seeds and grow to thirty are wrong at some time; with hal
 (20,000 simulated studies).
 """
 
-Method = Literal["paired", "sequential", "anytime", "unpaired"]
+Method = Literal["paired", "sequential", "anytime", "welch"]
 Runs = Mapping[int, Outcome]
 
 
@@ -87,7 +93,7 @@ def values_of(
     arm: Runs,
     control: Runs,
     *,
-    if_diverged: tuple[float | None, float | None] = (None, None),
+    if_lost: tuple[float | None, float | None] = (None, None),
 ) -> Pairs:
     """The values that a question is answered by.
 
@@ -95,53 +101,62 @@ def values_of(
         question: Says which seeds were planned, looked at and shown.
         arm: Outcomes by seed.
         control: Likewise.
-        if_diverged: Values that stand for a diverged run of the arm and of the control; None
-            leaves the pair out.
+        if_lost: Values that stand for a run of the arm, and of the control, that diverged or
+            finished without a number; None leaves the pair out.
     """
     if not question.seeds and arm and control and not set(arm) & set(control):
         one, other = (
             [value for _, run in sorted(runs.items()) if (value := _value(run, chance)) is not None]
-            for runs, chance in zip((arm, control), if_diverged, strict=True)
+            for runs, chance in zip((arm, control), if_lost, strict=True)
         )
-        return Pairs("unpaired", (), tuple(one), tuple(other))
+        return Pairs("welch", (), tuple(one), tuple(other))
     shared = _in_order(question, set(arm) & set(control))
     ended = [s for s in shared if "INTERRUPTED" not in (arm[s].state, control[s].state)]
-    method = _method(question, ended)
-    if method == "sequential":  # seeds beyond the present look wait for the next
-        ended = ended[: max((look for look in question.looks if look <= len(ended)), default=0)]
+    if question.looks:
+        ended = ended[: _look_reached(question, ended)]
     pairs = [
         (seed, a, b)
         for seed in ended
-        if (a := _value(arm[seed], if_diverged[0])) is not None
-        and (b := _value(control[seed], if_diverged[1])) is not None
+        if (a := _value(arm[seed], if_lost[0])) is not None
+        and (b := _value(control[seed], if_lost[1])) is not None
     ]
     seeds, ones, others = zip(*pairs, strict=True) if pairs else ((), (), ())
-    return Pairs(method, seeds, ones, others, tuple(ended))
+    return Pairs(_method(question, seeds), seeds, ones, others, tuple(ended))
 
 
-def _method(question: Question, seeds: list[int]) -> Method:
+def _method(question: Question, seeds: Sequence[int]) -> Method:
+    """Looks were planned, so that adding seeds up to the next is no extension."""
+    if question.looks:
+        return "sequential"
     if question.shown is not None and not set(seeds) <= question.shown:
         return "anytime"
-    return "sequential" if question.looks else "paired"
+    return "paired"
+
+
+def _look_reached(question: Question, ended: Sequence[int]) -> int:
+    """The look at which all of its planned seeds have ended; later seeds wait for the next."""
+    planned = question.seeds or tuple(ended)
+    n_whole = next(
+        (n for n, seed in enumerate(planned) if seed not in ended), min(len(planned), len(ended))
+    )
+    return max((look for look in question.looks if look <= n_whole), default=0)
 
 
 def _in_order(question: Question, seeds: set[int]) -> list[int]:
     """As planned; those behind a verdict that was shown first."""
-    if question.shown is not None:
-        shown = question.shown
-        return sorted(seeds, key=lambda seed: (seed not in shown, seed))
+    shown = question.shown or frozenset()
     place = {seed: number for number, seed in enumerate(question.seeds)}
-    return sorted(seeds, key=lambda seed: (place.get(seed, len(place)), seed))
+    return sorted(seeds, key=lambda s: (s not in shown, place.get(s, len(place)), s))
 
 
-def _value(outcome: Outcome, if_diverged: float | None) -> float | None:
-    return if_diverged if outcome.state == "DIVERGED" else outcome.value
+def _value(outcome: Outcome, if_lost: float | None) -> float | None:
+    return if_lost if outcome.is_lost else outcome.value
 
 
 def numbers_of(question: Question, pairs: Pairs) -> PairedContrast:
     """Everything the values say, + being better; intervals and p are those of the method."""
     arm, control = _oriented(question, pairs)
-    if pairs.method == "unpaired":
+    if pairs.method == "welch":
         found = _welch(question, arm, control)
         return PairedContrast(
             n_pairs=0,
@@ -163,13 +178,13 @@ def numbers_of(question: Question, pairs: Pairs) -> PairedContrast:
     if pairs.method == "paired" or numbers.ci is None:
         return numbers
     bounds = bounds_of(question, pairs)
-    is_anytime = pairs.method == "anytime"
+    d = differences(arm, control)
     return replace(
         numbers,
         ci=bounds.ci,
         ci_adjusted=bounds.adjusted,
         ci_equivalence=bounds.equivalence,
-        p=anytime_p(differences(arm, control)) if is_anytime else numbers.p,
+        p=_anytime_p(d) if pairs.method == "anytime" else numbers.p,
         p_equivalence=None,  # it would be of a single look
     )
 
@@ -177,7 +192,7 @@ def numbers_of(question: Question, pairs: Pairs) -> PairedContrast:
 def bounds_of(question: Question, pairs: Pairs) -> Bounds:
     """The intervals of the method."""
     arm, control = _oriented(question, pairs)
-    if pairs.method == "unpaired":
+    if pairs.method == "welch":
         found = _welch(question, arm, control)
         return Bounds(found.ci, found.ci_adjusted, found.ci_equivalence)
     d = differences(arm, control)
@@ -196,7 +211,7 @@ def bounds_of(question: Question, pairs: Pairs) -> Bounds:
 
 def is_verdict_kept(question: Question, pairs: Pairs, verdict: Verdict) -> bool:
     """Whether the verdict is the same without any one of the seeds, where 3 remain."""
-    if pairs.method == "unpaired":
+    if pairs.method == "welch":
         less = [replace(pairs, arm=values) for values in _each_left_out(pairs.arm)]
         less += [replace(pairs, control=values) for values in _each_left_out(pairs.control)]
     else:
@@ -232,6 +247,19 @@ def _repeated(question: Question, pairs: Pairs, d: FloatArray, alpha: float) -> 
     by_seed = dict(zip(pairs.seeds, d.tolist(), strict=True))
     plan = SequentialPlan(question.looks, alpha, question.margin)
     return plan.interval([by_seed.get(seed) for seed in pairs.ended])
+
+
+def _anytime_p(d: FloatArray) -> float:
+    """Guarded like the interval: where skewness may have made the difference, signs count too."""
+    p = anytime_p(d)
+    return max(p, min(1.0, 2 * anytime_sign_p(d))) if may_be_skewed(d) else p
+
+
+def level_of(question: Question, method: Method) -> float:
+    """The p at which the ordinary t test of one contrast decides, as far as the method has one."""
+    if method == "sequential":
+        return SequentialPlan(question.looks, question.alpha_each, question.margin).nominal
+    return question.alpha_each
 
 
 def _anytime(d: FloatArray, alpha: float) -> Interval | None:

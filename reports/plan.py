@@ -17,6 +17,7 @@ from ablations.errors import nearest
 from ablations.history import Deviation
 from ablations.spec import Acceptable
 from reports.errors import PlanError
+from reports.statistics.intervals import MIN_FOR_INTERVAL
 
 Comparison = Literal["shared", "tuned"]
 Direction = Literal["maximize", "minimize"]
@@ -46,6 +47,11 @@ class Endpoint:
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it, a sentence each."""
+        if self.chance is not None and not math.isfinite(self.chance):
+            yield (
+                f"endpoint.chance: a finite number was expected, got {self.chance!r}; give the "
+                f"value of a network that learnt nothing, or leave it out"
+            )
         if self.direction not in ("maximize", "minimize"):
             yield (
                 f"endpoint.direction: a direction was expected, got {self.direction!r}; "
@@ -142,6 +148,8 @@ class AnalysisPlan:
         arms: Facts of every arm, in the order of the report; empty: arms come from the table.
         history: Earlier states of this plan, as stored.
         deviations: What changed after a verdict had been shown.
+        n_shown: Contrasts at the shared recipe that share alpha, counting those that were shown
+            and are gone; 0 for those of the plan.
         accepted: Reasons for no verdict that are overruled; the report says so at its top.
         shown: By contrast, the seeds whose verdict a person has already seen.
 
@@ -165,6 +173,7 @@ class AnalysisPlan:
     shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     accepted: tuple[Acceptable, ...] = ()
+    n_shown: int = 0
 
     def __post_init__(self) -> None:
         problems = (
@@ -174,6 +183,7 @@ class AnalysisPlan:
             *self._name_problems(),
             *self._seed_problems(),
             *self._acceptance_problems(),
+            *self._look_problems(),
         )
         if problems:
             raise PlanError(problems)
@@ -255,6 +265,22 @@ class AnalysisPlan:
     def _seed_problems(self) -> Iterator[str]:
         if len(set(self.seeds)) != len(self.seeds):
             yield f"seeds: every seed once was expected, got {list(self.seeds)}; drop the repeated"
+        if not all(isinstance(seed, int) for seed in self.seeds):
+            yield f"seeds: integers were expected, got {list(self.seeds)}; number the runs"
+
+    def _look_problems(self) -> Iterator[str]:
+        looks = self.looks or ()
+        steps = zip(looks, looks[1:], strict=False)
+        if looks and (looks[0] < MIN_FOR_INTERVAL or any(a >= b for a, b in steps)):
+            yield (
+                f"looks: numbers of seeds that increase from {MIN_FOR_INTERVAL} or more were "
+                f"expected, got {list(looks)}; write them as [5, 10, 15, 20]"
+            )
+        elif looks and self.seeds and looks[-1] != len(self.seeds):
+            yield (
+                f"looks: the last was expected to be at all {len(self.seeds)} seeds, got "
+                f"{looks[-1]}; plan as many seeds as the last look has"
+            )
 
     def _acceptance_problems(self) -> Iterator[str]:
         allowed = get_args(Acceptable)

@@ -18,7 +18,8 @@ class Question:
     """A contrast as the plan asks it.
 
     Attributes:
-        family: `primary`, or `secondary` for the shared recipe of a tuned study.
+        family: `primary`; `secondary` for the shared recipe of a tuned study; `exploratory` for
+            claims that were written after results.
         family_size: Planned contrasts that share alpha with this one.
         direction: None where nothing says which direction is better; differences then stay raw.
         seeds: Planned, in their order; empty where the runs decide.
@@ -56,7 +57,9 @@ def planned_questions(plan: AnalysisPlan, *, is_final: bool = True) -> tuple[Que
     specs = [*plan.contrasts]
     held = {_pair(spec) for spec in specs}
     for spec in (
-        claimed_spec(claim, plan) for claim in plan.claims if _is_on_endpoint(claim, plan)
+        claimed_spec(claim, plan)
+        for claim in plan.claims
+        if _is_on_endpoint(claim, plan) and claim.written == "before"
     ):
         if _pair(spec) not in held:
             held.add(_pair(spec))
@@ -68,16 +71,21 @@ def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = T
     """The contrast that a claim speaks of.
 
     On another metric than the endpoint's nothing says which direction is better, so that the
-    question is asked of the raw difference.
+    question is asked of the raw difference. A claim that was written after results is exploratory:
+    it shares alpha with its like, unless its contrast was planned.
     """
     endpoint = plan.endpoint
-    question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
+    spec = claimed_spec(claim, plan)
+    question = _question(spec, plan, is_final=is_final)
+    is_late, is_planned = claim.written != "before", spec in plan.contrasts
+    n_late = len(set(_claimed_pairs(plan, "after_results")))
     return replace(
         question,
         metric=claim.metric or endpoint.metric,
         direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
         margin=endpoint.margin if claim.margin is None else claim.margin,
-        family="primary",
+        family="exploratory" if is_late else "primary",
+        family_size=n_late if is_late and not is_planned else question.family_size,
     )
 
 
@@ -98,7 +106,7 @@ def primary_comparison(plan: AnalysisPlan) -> Comparison:
 
 def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Question:
     endpoint = plan.endpoint
-    shown = plan.shown.get(spec.name)
+    shown = _shown(spec, plan)
     return Question(
         spec=spec,
         metric=endpoint.metric,
@@ -109,9 +117,25 @@ def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Ques
         family_size=_family_size(plan, spec.comparison),
         seeds=plan.seeds,
         looks=plan.looks or (),
-        shown=None if shown is None else frozenset(shown),
+        shown=shown,
         is_final=is_final,
     )
+
+
+def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> frozenset[int] | None:
+    """Seeds behind a verdict that was shown for this pair, under any name and either way round.
+
+    Verdicts are shown, and remembered, of contrasts at the shared recipe.
+    """
+    if spec.comparison != "shared":
+        return None
+    named = {one.name: _pair(one) for one in plan.contrasts if one.comparison == "shared"}
+    seeds = [
+        held
+        for name, held in plan.shown.items()
+        if name == spec.name or named.get(name) == _pair(spec)
+    ]
+    return frozenset(min(seeds, key=len)) if seeds else None
 
 
 def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:
@@ -122,13 +146,17 @@ def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:
         if spec.comparison == comparison
     }
     if comparison == primary_comparison(plan):
-        asked |= set(_claimed_pairs(plan))
-    return len(asked)
+        asked |= set(_claimed_pairs(plan, "before"))
+    # Contrasts that were shown and then dropped still had their chance to be wrong.
+    return max(len(asked), plan.n_shown if comparison == "shared" else 0)
 
 
-def _claimed_pairs(plan: AnalysisPlan) -> Iterator[tuple[tuple[frozenset[str], str], str]]:
+def _claimed_pairs(
+    plan: AnalysisPlan, written: str
+) -> Iterator[tuple[tuple[frozenset[str], str], str]]:
     for claim in plan.claims:
-        yield _pair(claimed_spec(claim, plan)), claim.metric or plan.endpoint.metric
+        if claim.written == written:
+            yield _pair(claimed_spec(claim, plan)), claim.metric or plan.endpoint.metric
 
 
 def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:

@@ -14,6 +14,7 @@ from reports.methods import ADDED_SHARE, Pairs
 from reports.questions import Question
 from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval
 from reports.statistics.paired import PairedContrast
+from reports.table import is_fraction
 from reports.verdicts import Ruling
 
 
@@ -24,11 +25,6 @@ class _RawDifference:
     estimate: float
     interval: Interval
     runs: str
-
-
-def is_fraction(metric: str) -> bool:
-    """Whether a metric is a share of images, and its differences are percentage points."""
-    return "accuracy" in metric or "consistency" in metric
 
 
 def metric_name(metric: str) -> str:
@@ -60,7 +56,8 @@ def contrast_sentence(
     later = [look for look in question.looks if look > len(pairs.ended)]
     if ruling.verdict == "undecided" and pairs.method == "sequential" and later:
         return f"{effect}: undecided so far; the next look is at {later[0]} seeds"
-    return f"{effect}: {_judgement(question, ruling, seeds_for_verdict, estimate_with_failures)}"
+    said = _judgement(question, pairs, ruling, seeds_for_verdict, estimate_with_failures)
+    return f"{effect}: {said}"
 
 
 def amount(value: float, metric: str, *, width: float, signed: bool = False) -> str:
@@ -103,7 +100,7 @@ def _effect(question: Question, raw: _RawDifference, level: str, ruling: Ruling)
 
 def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
     spent = ADDED_SHARE if pairs.method == "anytime" else 1.0
-    if ruling.verdict == "equivalent" and pairs.method in ("paired", "unpaired"):
+    if ruling.verdict == "equivalent" and pairs.method in ("paired", "welch"):
         spent = 2.0  # two one-sided tests
     level = 100 * (1 - question.alpha * spent)
     kind = "simultaneous interval" if question.family_size > 1 else "interval"
@@ -115,13 +112,14 @@ def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
 
 
 def _runs(pairs: Pairs) -> str:
-    if pairs.method == "unpaired":
+    if pairs.method == "welch":
         return f"{len(pairs.arm)} and {len(pairs.control)} runs that share no seed"
     return f"{len(pairs.seeds)} paired seeds"
 
 
 def _judgement(
     question: Question,
+    pairs: Pairs,
     ruling: Ruling,
     seeds_for_verdict: int | None,
     estimate_with_failures: float | None,
@@ -130,15 +128,17 @@ def _judgement(
         raw = question.sign * estimate_with_failures
         unit = " points" if is_fraction(question.metric) else ""
         return (
-            f"undecided, because counting diverged runs as chance would make it "
+            f"undecided, because counting runs that came to no number as chance would make it "
             f"{amount(raw, question.metric, width=0.0, signed=True)}{unit} and change the verdict"
         )
     if ruling.verdict == "undecided":
-        return _undecided(question, seeds_for_verdict)
+        return _undecided(question, pairs, seeds_for_verdict)
     return _decided(question, ruling)
 
 
-def _undecided(question: Question, seeds_for_verdict: int | None) -> str:
+def _undecided(question: Question, pairs: Pairs, seeds_for_verdict: int | None) -> str:
+    if pairs.method != "paired":  # how many more it takes is known for the planned test alone
+        return f"undecided at the margin of {_margin(question)}"
     n = "more than a million" if seeds_for_verdict is None else f"about {seeds_for_verdict}"
     return f"undecided; a verdict at the margin of {_margin(question)} would need {n} paired seeds"
 
@@ -159,13 +159,18 @@ def _decided(question: Question, ruling: Ruling) -> str:
 
 def _too_few(question: Question, pairs: Pairs) -> str:
     spec, n = question.spec, len(pairs.seeds)
-    if pairs.method == "unpaired":
+    if pairs.method == "welch":
         return (
             f"{spec.arm} and {spec.control} share no seed and finished {len(pairs.arm)} and "
             f"{len(pairs.control)} times, and a verdict on {metric_name(question.metric)} needs "
             f"3 runs of each"
         )
     prefix = "" if question.is_final else "not final: "
+    if pairs.method == "sequential" and not pairs.ended:
+        return (
+            f"{prefix}{spec.arm} and {spec.control} have not come to the first look, at "
+            f"{question.looks[0]} seeds"
+        )
     shared = "no seed" if n == 0 else "1 seed" if n == 1 else f"{n} seeds"
     wanted = "at least 3"
     if pairs.method == "anytime" and n >= MIN_FOR_INTERVAL:

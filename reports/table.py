@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,6 +21,9 @@ FAILURES = ("DIVERGED", "OOM", "KILLED", "TIMEOUT", "FAILED")
 """INTERRUPTED is none of them: such a run resumes by itself and counts as not yet trained."""
 
 COMPARISONS = ("shared", "tuned")
+LARGEST = 2**62
+"""Seeds beyond it would not survive 64 bits."""
+
 RUN_COLUMNS = ("run_key", "arm", "comparison", "seed", "state")
 CURVE_COLUMNS = ("arm", "comparison", "seed", "epoch")
 
@@ -37,6 +40,11 @@ class Outcome(NamedTuple):
     run_key: str
     state: str
     value: float | None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was trained and came to no number: it diverged, or measured none."""
+        return self.state == "DIVERGED" or (self.state == "FINISHED" and self.value is None)
 
 
 Outcomes = Mapping[Cell, Mapping[int, Outcome]]
@@ -86,6 +94,14 @@ def validated_runs(runs: pd.DataFrame) -> pd.DataFrame:
             f"{arm!r}, {comparison}, seed {seed}: runs {first!r} and {second!r}; keep one",
             (first, second),
         )
+    twice = table[table.duplicated(["run_key"], keep=False)]
+    if len(twice):
+        key = sorted(map(str, twice["run_key"]))[0]
+        raise DuplicateRunError(
+            f"run table: one row per run was expected, got two with the key {key!r}; a run counts "
+            f"once, keep one",
+            (key, key),
+        )
     return table.sort_values(["arm", "comparison", "seed"], ignore_index=True)
 
 
@@ -97,6 +113,10 @@ def validated_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """
     table = _with_integer(_with_text(curves, "curve table"), "seed", "curve table")
     table = _with_integer(table, "epoch", "curve table")
+    if len(table) and table["epoch"].min() < 1:
+        raise TableError(
+            f"curve table: epochs must be numbered from 1, got {table['epoch'].min()}; add 1"
+        )
     repeated = table[table.duplicated(list(CURVE_COLUMNS), keep=False)]
     if len(repeated):
         row = repeated.sort_values(list(CURVE_COLUMNS)).iloc[0]
@@ -136,6 +156,11 @@ def outcomes(table: pd.DataFrame, metric: str) -> dict[Cell, dict[int, Outcome]]
     columns = (table[name].tolist() for name in (*RUN_COLUMNS, metric))
     for key, arm, comparison, seed, state, raw in zip(*columns, strict=True):
         value = as_number(raw, f"run {key!r}: {metric}") if state == "FINISHED" else None
+        if value is not None and is_fraction(metric) and not 0 <= value <= 1:
+            raise TableError(
+                f"run {key!r}: {metric} must be a fraction between 0 and 1, got {value!r}; "
+                f"divide per cents by 100"
+            )
         cells.setdefault((arm, comparison), {})[int(seed)] = Outcome(key, state, value)
     return cells
 
@@ -147,10 +172,7 @@ def run_facts(table: pd.DataFrame) -> dict[Cell, dict[int, RunFacts]]:
         table: From `validated_runs`.
     """
     absent = [None] * len(table)
-    columns = [
-        table[name].where(table[name].notna(), None).tolist() if name in table.columns else absent
-        for name in FACT_COLUMNS
-    ]
+    columns = [_present(table[name]) if name in table.columns else absent for name in FACT_COLUMNS]
     found: dict[Cell, dict[int, RunFacts]] = {}
     identity = (table[name].tolist() for name in ("arm", "comparison", "seed", "state"))
     for (arm, comparison, seed, state), told in zip(
@@ -159,6 +181,16 @@ def run_facts(table: pd.DataFrame) -> dict[Cell, dict[int, RunFacts]]:
         if state == "FINISHED":
             found.setdefault((arm, comparison), {})[int(seed)] = RunFacts(*told)
     return found
+
+
+def _present(column: pd.Series[Any]) -> list[object]:
+    """The values of a column, None where there is none: a float column keeps its NaN."""
+    return [None if pd.isna(value) else value for value in column.tolist()]
+
+
+def is_fraction(metric: str) -> bool:
+    """Whether a metric is a share of images, and its differences are percentage points."""
+    return "accuracy" in metric or "consistency" in metric
 
 
 def as_number(raw: object, where: str) -> float | None:
@@ -200,8 +232,12 @@ def _with_text(table: pd.DataFrame, where: str) -> pd.DataFrame:
 def _with_integer(table: pd.DataFrame, column: str, where: str) -> pd.DataFrame:
     _require_columns(table, (column,), where)
     for raw in table[column]:
-        if isinstance(raw, str) or pd.isna(raw) or int(raw) != raw:
-            raise TableError(f"{where}: {column} must be an integer, got {raw!r}; number the runs")
+        is_whole = isinstance(raw, Real) and math.isfinite(raw) and int(raw) == raw
+        if not is_whole or abs(raw) > LARGEST:
+            raise TableError(
+                f"{where}: {column} must be an integer of at most {LARGEST}, got {raw!r}; "
+                f"number the runs"
+            )
     table[column] = table[column].astype("int64")
     return table
 

@@ -21,7 +21,7 @@ from reports.collect import StudyTables, collect_study
 from reports.costs import costs
 from reports.provenance import provenance
 from reports.render import FORMATS, markdown, write_report
-from reports.sentences import is_fraction
+from reports.table import is_fraction
 
 FOLDER = Path("ablation-reports")
 NOTE_CHARACTERS = 7900  # MLflow cuts a tag at 8000, in the middle of a table

@@ -27,7 +27,7 @@ from reports.statistics.intervals import (
 MAX_FOR_SIGN_FLIP = 40
 """Beyond this the exact enumeration needs more than 2^20 half sums."""
 
-_ROUNDING = 1e-12
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 """Differences below this share of the largest value are rounding, not effects."""
 
 

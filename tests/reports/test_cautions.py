@@ -149,7 +149,7 @@ def test_arms_that_share_no_seed_are_warned_about(make_runs, make_plan):
     runs = make_runs({"control": CONTROL, "a": BETTER})
     runs.loc[runs["arm"] == "a", "seed"] += 10
     results = analyse(runs, make_plan(["control", "a"], seeds=()))
-    assert results.contrasts[0].method == "unpaired"
+    assert results.contrasts[0].method == "welch"
     assert results.contrasts[0].verdict == "better"
     assert "5 and 5 runs that share no seed" in results.contrasts[0].sentence
     assert "intervals are Welch's" in {n.code: n.text for n in results.warnings}["unpaired_seeds"]

@@ -115,7 +115,7 @@ def test_no_seeds_after_those_that_were_shown_are_judged_as_planned():
 
 def test_arms_that_share_no_seed_are_compared_without_pairs():
     question, pairs = asked(runs(ARM, first=10), seeds=())
-    assert pairs.method == "unpaired"
+    assert pairs.method == "welch"
     found = numbers_of(question, pairs)
     expected = unpaired_contrast(ARM, CONTROL, margin=0.005, alpha=0.05, family_size=3)
     assert (found.ci_adjusted, found.p) == (expected.ci_adjusted, expected.p)
