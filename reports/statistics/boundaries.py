@@ -93,11 +93,9 @@ def equal_nominal_level(looks: tuple[int, ...], alpha: float) -> float:
     return _rounded_down(_root(excess, alpha / len(looks), alpha))
 
 
-@lru_cache(maxsize=1024)
-def spent_nominal_levels(
-    looks: tuple[int, ...], alpha: float, n_pairs: tuple[int, ...]
-) -> tuple[float, ...]:
-    """The nominal p of each look so far, where some had fewer pairs than planned.
+@lru_cache(maxsize=4096)
+def spent_nominal_level(looks: tuple[int, ...], alpha: float, n_pairs: tuple[int, ...]) -> float:
+    """The nominal p of the present look, where some looks had fewer pairs than planned.
 
     Each look may bring the error spent so far to what the plan would have spent by then, so the
     error by the last look is still at most `alpha`, whichever pairs are missing (as long as what
@@ -106,50 +104,45 @@ def spent_nominal_levels(
     Args:
         looks: The planned numbers of pairs.
         alpha: Two-sided error of one contrast over all its looks.
-        n_pairs: Pairs there were at each look so far, not decreasing.
+        n_pairs: Pairs there were at each look up to the present one, not decreasing.
 
     Returns:
-        One level a look; 0 at a look of fewer than 3 pairs, which can decide nothing, and what it
-        did not spend is left to the next. A look without a new pair repeats the level before it.
+        0 at a look of fewer than 3 pairs, which can decide nothing, and what it did not spend is
+        left to the next. A look without a new pair repeats the level before it.
 
     Source:
         Lan and DeMets 1983, Biometrika 70.
     """
-    constant = equal_nominal_level(looks, alpha)
-    if n_pairs == looks[: len(n_pairs)]:
-        return (constant,) * len(n_pairs)
-    counted: list[int] = []
-    levels: list[float] = []
-    spoken: list[float] = []
-    for k, n in enumerate(n_pairs):
-        if n < MIN_FOR_INTERVAL:
-            spoken.append(0.0)
-            continue
-        if not counted or n > counted[-1]:
-            budget = crossing_probability(looks[: k + 1], [constant] * (k + 1))
-            levels.append(_level_within(budget, counted, levels, n))
-            counted.append(n)
-        spoken.append(levels[-1])
-    return tuple(spoken)
-
-
-def _level_within(budget: float, counted: list[int], levels: list[float], n: int) -> float:
-    """The level of a look at `n` pairs that brings the error so far to `budget`."""
-    if not counted:
-        return _rounded_down(budget)
+    now = len(n_pairs)
+    if n_pairs == looks[:now]:
+        return equal_nominal_level(looks, alpha)
+    if n_pairs[-1] < MIN_FOR_INTERVAL:
+        return 0.0
+    if now > 1 and n_pairs[-1] == n_pairs[-2]:
+        return spent_nominal_level(looks, alpha, n_pairs[:-1])
+    earlier = {
+        n_pairs[k]: spent_nominal_level(looks, alpha, n_pairs[: k + 1])
+        for k in range(now - 1)
+        if n_pairs[k] >= MIN_FOR_INTERVAL
+    }
+    budget, counts, levels = _planned_error(looks, alpha, now), [*earlier], [*earlier.values()]
 
     def excess(log_p: float) -> float:
-        spent = crossing_probability([*counted, n], [*levels, math.exp(log_p)])
+        spent = crossing_probability([*counts, n_pairs[-1]], [*levels, math.exp(log_p)])
         return math.log(spent / budget)
 
     return _rounded_down(_root(excess, 1e-6 * budget, budget))
 
 
+@lru_cache(maxsize=256)
+def _planned_error(looks: tuple[int, ...], alpha: float, n_looks: int) -> float:
+    """The error that the plan has spent by its look number `n_looks`."""
+    return crossing_probability(looks[:n_looks], [equal_nominal_level(looks, alpha)] * n_looks)
+
+
 def _root(excess: Callable[[float], float], low: float, high: float) -> float:
-    """Where `excess` of log p, which grows with p, is zero; an end if quadrature error hides it."""
-    if excess(math.log(low)) >= 0:
-        return low
-    if excess(math.log(high)) <= 0:
+    """Where `excess` of log p, which grows with p, is zero; `high` if that is not above it."""
+    if excess(math.log(high)) <= 0:  # a first look, whose error is its p
         return high
     return math.exp(optimize.brentq(excess, math.log(low), math.log(high), xtol=1e-6))
 
@@ -161,8 +154,6 @@ def _rounded_down(p: float) -> float:
 
 def _cosine(z: FloatArray, n: int) -> FloatArray:
     """The cosine of n random signs and sizes with (1, ..., 1) whose two-sided p is that of `z`."""
-    if n == 1:
-        return np.ones_like(z)
     cosine: FloatArray = np.sqrt(1 - special.betaincinv((n - 1) / 2, 0.5, 2 * special.ndtr(-z)))
     return cosine
 

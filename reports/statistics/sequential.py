@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from reports.statistics.boundaries import equal_nominal_level, spent_nominal_levels
+from reports.statistics.boundaries import equal_nominal_level, spent_nominal_level
 from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval, finite_vector
 from reports.statistics.paired import mean_interval
 
@@ -134,7 +134,7 @@ class SequentialPlan:
             return None
         reached = [look for look in self.looks if look <= len(differences)]
         counts = tuple(sum(d is not None for d in differences[:look]) for look in reached)
-        level = spent_nominal_levels(self.looks, self.alpha_each, counts)[-1]
+        level = spent_nominal_level(self.looks, self.alpha_each, counts)
         return mean_interval(pairs, level=1 - level)
 
     def decide(self, differences: Sequence[float | None]) -> Decision:

@@ -12,7 +12,7 @@ from scipy import stats
 from reports.statistics.boundaries import (
     crossing_probability,
     equal_nominal_level,
-    spent_nominal_levels,
+    spent_nominal_level,
 )
 
 LOOKS = (5, 10, 15, 20)
@@ -29,6 +29,11 @@ def null_p_values(counts, n_paths=200_000):
         t = sums / np.sqrt(n * (squares - sums**2 / n) / (n - 1))
         p.append(2 * stats.t.sf(np.abs(t), n - 1))
     return np.array(p)
+
+
+def spent_levels(counts, alpha=0.05):
+    """The level of every look up to the last of `counts`."""
+    return [spent_nominal_level(LOOKS, alpha, counts[: k + 1]) for k in range(len(counts))]
 
 
 def simulated_crossing(counts, levels):
@@ -121,14 +126,13 @@ def test_small_alpha_is_resolved():
 
 def test_planned_pairs_spend_as_planned():
     level = equal_nominal_level(LOOKS, 0.05)
-    assert spent_nominal_levels(LOOKS, 0.05, LOOKS) == (level,) * 4
-    assert spent_nominal_levels(LOOKS, 0.05, (5, 10)) == (level,) * 2
+    assert spent_levels(LOOKS) == [level] * 4
 
 
 @pytest.mark.parametrize("counts", [(4, 9, 14, 19), (3, 8, 15, 20), (3, 6, 10, 13)])
 def test_missing_pairs_spend_no_more_than_planned_by_any_look(counts):
     planned = equal_nominal_level(LOOKS, 0.05)
-    levels = spent_nominal_levels(LOOKS, 0.05, counts)
+    levels = spent_levels(counts)
     for k in range(1, 5):
         budget = crossing_probability(LOOKS[:k], [planned] * k)
         spent = crossing_probability(counts[:k], levels[:k])
@@ -139,37 +143,36 @@ def test_missing_pairs_spend_no_more_than_planned_by_any_look(counts):
 @pytest.mark.statistical
 def test_missing_pairs_keep_the_level_where_the_planned_constant_would_not():
     counts = (3, 8, 15, 20)
-    kept = simulated_crossing(counts, spent_nominal_levels(LOOKS, 0.05, counts))
+    kept = simulated_crossing(counts, spent_levels(counts))
     loose = simulated_crossing(counts, [equal_nominal_level(LOOKS, 0.05)] * 4)
     assert kept == pytest.approx(0.05, abs=0.0017)  # 3.5 standard errors
     assert loose > 0.052
 
 
 def test_look_at_fewer_than_three_pairs_decides_nothing_and_spends_nothing():
-    levels = spent_nominal_levels(LOOKS, 0.05, (2, 10))
+    levels = spent_levels((2, 10))
     budget = crossing_probability(LOOKS[:2], [equal_nominal_level(LOOKS, 0.05)] * 2)
     assert levels[0] == 0.0
     assert levels[1] == pytest.approx(budget, rel=1e-4)
 
 
 def test_look_without_a_new_pair_repeats_its_level():
-    levels = spent_nominal_levels(LOOKS, 0.05, (5, 8, 8))
+    levels = spent_levels((5, 8, 8))
     assert levels[1] == levels[2]
 
 
 def test_look_after_a_repeated_one_may_spend_what_that_left():
-    levels = spent_nominal_levels(LOOKS, 0.05, (5, 5, 15, 20))
+    levels = spent_levels((5, 5, 15, 20))
     assert crossing_probability((5, 15, 20), (levels[0], *levels[2:])) == pytest.approx(
         0.05, rel=1e-3
     )
 
 
 def test_levels_are_the_same_bits_at_every_call():
-    before = equal_nominal_level(LOOKS, 0.05), spent_nominal_levels(LOOKS, 0.05, (4, 9))
+    before = equal_nominal_level(LOOKS, 0.05), spent_levels((4, 9))
     equal_nominal_level.cache_clear()
-    spent_nominal_levels.cache_clear()
-    np.random.default_rng().normal()
-    assert before == (equal_nominal_level(LOOKS, 0.05), spent_nominal_levels(LOOKS, 0.05, (4, 9)))
+    spent_nominal_level.cache_clear()
+    assert before == (equal_nominal_level(LOOKS, 0.05), spent_levels((4, 9)))
 
 
 @pytest.mark.slow
