@@ -147,7 +147,7 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
     else:
         gone = _gone(shown, plan)
         if gone:
-            text = f"{counted(gone, 'contrast')} that had been shown {'is' if gone == 1 else 'are'} gone"
+            text = f"{counted(gone, 'contrast')} of which a verdict had been shown: gone now"
             found.append(Deviation("contrasts_dropped", text))
     seen = {seed for past in shown for seed in past["seeds"]}
     dropped = sorted(seen - set(now["seeds"]))

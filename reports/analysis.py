@@ -18,11 +18,11 @@ from reports.claims import judged_claim
 from reports.contrasts import answer, with_holm
 from reports.effects import factor_effects
 from reports.gate import Gate
-from reports.images import METRIC, Examples, budgets
+from reports.images import METRIC, Examples, budgets, unusable
 from reports.plan import AnalysisPlan
 from reports.questions import planned_questions, primary_comparison
 from reports.results import Message, Results
-from reports.sections import curve_section, probe_section
+from reports.sections import curve_section, probe_section, sequential_section
 from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
 
 _DEVIATIONS = ("unplanned_runs", "extended_after_results")
@@ -64,13 +64,20 @@ def analyse(
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_holm(answers, questions))
-    may_judge = is_final and not any(question.refusals for question in questions)
-    effects = factor_effects(plan, table, cells, by_cell, may_judge=may_judge)
+    effects = factor_effects(
+        plan,
+        table,
+        cells,
+        by_cell,
+        may_judge=is_final and not any(question.refusals for question in questions),
+        is_extended=any(one.method == "anytime" for one in answers),
+    )
     notes = (
         *_progress_notes(n_missing, n_planned),
         *strays,
         *gate.notes(asked),
         *_test_curve_note(curves),
+        *_answers_note(table, cells, examples),
         *warnings(plan, arms, contrasts, questions, by_cell),
         *effects.warnings,
     )
@@ -87,6 +94,7 @@ def analyse(
         claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
         curves=() if curves is None else _curves(curves, table, cells),
         probes=probe_section(table, plan, cells),
+        sequential=sequential_section(questions, by_cell),
         variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,
         refusals=(*refusals(arms, contrasts, questions), *effects.refusals),
@@ -147,9 +155,11 @@ def _n_planned(table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]) -
         return len(table)
     if not plan.looks:
         return len(cells) * len(plan.seeds)
-    ended = table[table["state"] != "INTERRUPTED"].groupby(["arm", "comparison"]).size()
-    looks = (*plan.looks, len(plan.seeds))
-    return sum(next(look for look in looks if look >= ended.get(cell, 0)) for cell in cells)
+    place = {seed: number for number, seed in enumerate(plan.seeds, start=1)}
+    ended = table[table["state"] != "INTERRUPTED"]
+    placed = ended.assign(place=ended["seed"].map(place))
+    last = placed.groupby(["arm", "comparison"])["place"].max()
+    return sum(next(look for look in plan.looks if look >= last.get(cell, 0)) for cell in cells)
 
 
 def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:
@@ -165,6 +175,19 @@ def _test_curve_note(curves: pd.DataFrame | None) -> list[Message]:
         return []
     text = "the test images were read after every epoch, to draw their curve; choose nothing by it"
     return [Message("test_curve", text)]
+
+
+def _answers_note(
+    table: pd.DataFrame, cells: Sequence[Cell], examples: Examples | None
+) -> list[Message]:
+    if not examples or METRIC not in table.columns:
+        return []
+    arms = unusable(cells, outcomes(table, METRIC), examples)
+    text = (
+        f"runs of {', '.join(map(repr, arms))} kept no answers to the test images, or others than "
+        f"their accuracy says: no interval for new images where they are compared"
+    )
+    return [Message("examples_unusable", text)] if arms else []
 
 
 def _plan_record(plan: AnalysisPlan, notes: Sequence[Message]) -> dict[str, object]:

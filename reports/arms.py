@@ -12,7 +12,7 @@ from reports.plan import AnalysisPlan
 from reports.results import ArmResult
 from reports.statistics.descriptives import describe
 from reports.statistics.intervals import wilson
-from reports.table import FAILURES, Cell, Outcome
+from reports.table import FAILURES, Cell, Outcome, is_fraction
 
 NEAR_CHANCE = 0.1
 FAR_FROM_CHANCE = 0.3
@@ -32,7 +32,12 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
     failures = Counter(run.state for run in runs.values() if run.state in FAILURES)
     n_finished = sum(run.state == "FINISHED" for run in runs.values())
     n_failed = failures.total()
-    summary = describe(values.values(), level=1 - endpoint.alpha)
+    level = 1 - endpoint.alpha
+    summary = describe(values.values(), level=level)
+    # How well a perfect network does is known of accuracies only: 1, which is to be maximised.
+    is_known = is_fraction(endpoint.metric) and endpoint.direction == "maximize"
+    chance = plan.chance(name, endpoint.metric) if is_known else None
+    n_lost = n_collapsed(values, chance)
     return ArmResult(
         name=name,
         control=plan.control_of(name),
@@ -45,8 +50,9 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
         n_finished=n_finished,
         n_failed=n_failed,
         failures={state: failures[state] for state in FAILURES if failures[state]},
-        failure_ci=wilson(n_failed, n_finished + n_failed, level=1 - endpoint.alpha),
-        n_collapsed=n_collapsed(values, plan.chance(name, endpoint.metric)),
+        failure_ci=wilson(n_failed, n_finished + n_failed, level=level),
+        n_collapsed=n_lost,
+        collapsed_ci=None if chance is None else wilson(n_lost, len(values), level=level),
         values=values,
         mean=summary.mean,
         sd=summary.sd,
@@ -70,7 +76,7 @@ def n_collapsed(values: Mapping[int, float], chance: float | None) -> int:
     arm, not a collapsed one. The best run is asked, not the median, so that an arm of which most
     runs collapse is seen too. 0 where chance is not known.
     """
-    if chance is None or not values:
+    if chance is None or chance >= 1 or not values:
         return 0
     learnt = [(value - chance) / (1 - chance) for value in values.values()]
     if max(learnt) < FAR_FROM_CHANCE:

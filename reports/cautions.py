@@ -6,8 +6,12 @@ beside the numbers, a refusal stands instead of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+
+import numpy as np
+from scipy import stats
 
 from reports.plan import AnalysisPlan
 from reports.questions import Question
@@ -19,6 +23,7 @@ from reports.table import Cell, Outcomes, is_fraction
 FEW_PAIRS = 5
 SD_RATIO = 3.0
 CEILING = 0.995
+SKEWNESS = 1.0
 
 _WORTH_A_RANGE = 3
 _FLAGGED: Mapping[Code, str] = {
@@ -78,17 +83,17 @@ def warnings(
     outcomes: Outcomes,
 ) -> Iterator[Message]:
     """What to keep in mind while reading."""
-    yield from _seed_warning(plan)
+    yield from _seed_warning(plan.seeds or {s for runs in outcomes.values() for s in runs})
     yield from _arm_warnings(plan, arms, outcomes)
     by_cell = {(arm.name, arm.comparison): arm for arm in arms}
     for contrast in contrasts:
-        yield from _contrast_warnings(contrast, by_cell)
+        yield from _contrast_warnings(contrast, by_cell, plan)
     yield from _unreachable(questions, contrasts)
 
 
-def _seed_warning(plan: AnalysisPlan) -> Iterator[Message]:
+def _seed_warning(held: Iterable[int]) -> Iterator[Message]:
     """Seeds that somebody may have picked."""
-    seeds = sorted(plan.seeds)
+    seeds = sorted(held)
     if seeds and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
         yield Message(
             "odd_seeds",
@@ -136,7 +141,7 @@ def _arm_warnings(
 
 
 def _contrast_warnings(
-    contrast: ContrastResult, by_cell: Mapping[Cell, ArmResult]
+    contrast: ContrastResult, by_cell: Mapping[Cell, ArmResult], plan: AnalysisPlan
 ) -> Iterator[Message]:
     where = f"{contrast.name} ({contrast.comparison})"
     if MIN_FOR_INTERVAL <= contrast.n_pairs < FEW_PAIRS:
@@ -150,21 +155,41 @@ def _contrast_warnings(
     if ratio is not None and ratio > SD_RATIO:
         yield Message(
             "unequal_spread",
-            f"{where}: one arm varies {ratio:.1f} times as much over seeds as the other",
+            f"{where}: one arm varies {_times(ratio)} as much over seeds as the other",
         )
     yield from _size_warnings(contrast, arm, control, where)
-    is_diverged = "DIVERGED" in arm.failures or "DIVERGED" in control.failures
-    if contrast.estimate_with_failures is None and is_diverged:
-        yield Message(
-            "chance_unknown",
-            f"{where}: diverged runs are left out, because the value of a network that learnt "
-            f"nothing is not known; give endpoint.chance or the data set's n_classes",
-        )
+    yield from _skew_warning(contrast, arm, control, where)
+    for side in (arm, control):
+        is_lost = "DIVERGED" in side.failures or len(side.values) < side.n_finished
+        if is_lost and plan.chance(side.name, plan.endpoint.metric) is None:
+            yield Message(
+                "chance_unknown",
+                f"{where}: runs of {side.name!r} that came to no number count as the worst that "
+                "was seen, because the value of a network that learnt nothing is not known; give "
+                "endpoint.chance or the data set's n_classes",
+            )
     yield from (
         Message(flag, f"{where}: {text}")
         for flag, text in _FLAGGED.items()
         if flag in contrast.flags
     )
+
+
+def _skew_warning(
+    contrast: ContrastResult, arm: ArmResult, control: ArmResult, where: str
+) -> Iterator[Message]:
+    """Differences that a t interval may not fit; nothing is decided by it."""
+    seeds = sorted(set(arm.values) & set(control.values))
+    d = np.array([arm.values[seed] - control.values[seed] for seed in seeds])
+    if contrast.ci is None or len(d) < FEW_PAIRS or not contrast.sd_difference:
+        return
+    skewness = float(stats.skew(d))
+    if abs(skewness) > SKEWNESS:
+        yield Message(
+            "skewed_differences",
+            f"{where}: the differences are skewed ({skewness:+.1f}); the t interval leans on their "
+            "symmetry, so look at each seed's",
+        )
 
 
 def _size_warnings(
@@ -193,10 +218,15 @@ def _size_warnings(
         )
 
 
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times" if math.isfinite(ratio) else "infinitely"
+
+
 def _spread_ratio(arm: ArmResult, control: ArmResult) -> float | None:
-    if arm.ci is None or control.ci is None or not arm.sd or not control.sd:
+    if arm.ci is None or control.ci is None or arm.sd is None or control.sd is None:
         return None
-    return max(arm.sd / control.sd, control.sd / arm.sd)
+    small, large = sorted((arm.sd, control.sd))
+    return large / small if small else math.inf if large else None
 
 
 def _unreachable(
@@ -207,7 +237,9 @@ def _unreachable(
         members = [
             (question, contrast.n_pairs)
             for question, contrast in zip(questions, contrasts, strict=True)
-            if question.family == family and contrast.n_pairs >= MIN_FOR_INTERVAL
+            if question.family == family
+            and contrast.n_pairs >= MIN_FOR_INTERVAL
+            and contrast.method == "paired"
         ]
         if not members:
             continue

@@ -95,6 +95,7 @@ def factor_effects(
     outcomes: Outcomes,
     *,
     may_judge: bool,
+    is_extended: bool = False,
 ) -> FactorEffects:
     """Effects of the plan's factors on the endpoint, oriented so that + is better.
 
@@ -105,14 +106,26 @@ def factor_effects(
         outcomes: Of the endpoint.
         may_judge: Whether it may be said which interactions matter; a study that is not final,
             or not fair, gets numbers alone.
+        is_extended: Seeds were added after verdicts had been shown, which no interval here allows
+            for: numbers alone, and a warning.
     """
+    may_judge = may_judge and not is_extended
     found = [
         _effects_of(grid, plan, outcomes, may_judge=may_judge)
         for grid in _grids(plan, table, cells)
     ]
+    late = Message(
+        "effects_extended",
+        "effects of factors: seeds were added after verdicts had been shown, and their intervals "
+        "and p do not allow for it; the contrasts do",
+    )
+    entries = tuple(entry for one in found for entry in one.entries)
     return FactorEffects(
-        tuple(entry for one in found for entry in one.entries),
-        tuple(note for one in found for note in one.warnings),
+        entries,
+        (
+            *(note for one in found for note in one.warnings),
+            *([late] if entries and is_extended else []),
+        ),
         tuple(note for one in found for note in one.refusals),
     )
 
@@ -313,17 +326,18 @@ def _level(factor: str, listed: Sequence[Any], facts: ArmFacts, rows: pd.DataFra
 def _confounded(grid: _Grid) -> str:
     """What cannot be told apart because combinations are missing, main effects first."""
     names = list(grid.levels)
-    found = confounding(pd.DataFrame(list(grid.arms), columns=names, dtype=object), names, order=2)
-    told = []
-    for name in names:
-        others = found.confounded.get(name, ())
-        more = f" and {len(others) - _SHOWN_TERMS} more" if len(others) > _SHOWN_TERMS else ""
-        if others:
-            told.append(f"{name} with {', '.join(others[:_SHOWN_TERMS])}{more}")
+    arms = pd.DataFrame(list(grid.arms), columns=names, dtype=object)
+    found = confounding(arms, names)
+    told = [
+        f"{term} with {', '.join(others[:_SHOWN_TERMS])}"
+        + (f" and {len(others) - _SHOWN_TERMS} more" if len(others) > _SHOWN_TERMS else "")
+        for term, others in sorted(found.confounded.items(), key=lambda pair: pair[0].count(":"))
+    ]
+    more = f"; and {len(told) - _SHOWN_TERMS} more" if len(told) > _SHOWN_TERMS else ""
     return (
         f"{grid.label}: {grid.n_lacking} of {grid.n_cells} combinations of {', '.join(names)} are "
         f"not in the design, so that no effect over all levels of the others is estimated; "
-        f"confounded: {'; '.join(told)}"
+        f"confounded: {'; '.join(told[:_SHOWN_TERMS])}{more}"
     )
 
 

@@ -89,6 +89,16 @@ def budgets(cells: Sequence[Cell], outcomes: Outcomes, examples: Examples) -> li
     return entries
 
 
+def unusable(cells: Sequence[Cell], outcomes: Outcomes, examples: Examples) -> list[str]:
+    """The arms of which some run that finished has no answers that fit its accuracy."""
+    return [
+        arm
+        for arm, comparison in cells
+        for runs in [outcomes.get((arm, comparison), {}).values()]
+        if any(run.value is not None and _answers([run], examples) is None for run in runs)
+    ]
+
+
 def _both(
     question: Question, pairs: Pairs, arm: Runs, control: Runs, examples: Examples
 ) -> tuple[Table, Table] | None:
@@ -108,7 +118,9 @@ def _answers(runs: Iterable[Outcome], examples: Examples) -> Table | None:
     rows: list[npt.NDArray[np.bool_]] = []
     for run in runs:
         row = examples.get(run.run_key)
-        if row is None or run.value is None or (rows and row.shape != rows[0].shape):
+        if row is None or not row.size or run.value is None:
+            return None
+        if rows and row.shape != rows[0].shape:
             return None
         if abs(np.count_nonzero(row) / row.size - run.value) > _SAME:
             return None

@@ -31,9 +31,9 @@ from reports.statistics.paired import (
     mean_interval,
     paired_contrast,
 )
-from reports.statistics.sequential import SequentialPlan
+from reports.statistics.sequential import Decision, SequentialPlan
 from reports.statistics.unpaired import UnpairedContrast, unpaired_contrast
-from reports.table import Outcome
+from reports.table import Outcome, Outcomes
 from reports.verdicts import Verdict, decide
 
 ADDED_SHARE = 0.5
@@ -247,6 +247,16 @@ def _repeated(question: Question, pairs: Pairs, d: FloatArray, alpha: float) -> 
     by_seed = dict(zip(pairs.seeds, d.tolist(), strict=True))
     plan = SequentialPlan(question.looks, alpha, question.margin)
     return plan.interval([by_seed.get(seed) for seed in pairs.ended])
+
+
+def look_path(question: Question, outcomes: Outcomes) -> list[Decision]:
+    """The decision at every look that the contrast has come to."""
+    spec = question.spec
+    arm, control = (outcomes.get((side, spec.comparison), {}) for side in (spec.arm, spec.control))
+    pairs = values_of(question, arm, control)
+    by_seed = dict(zip(pairs.seeds, differences(*_oriented(question, pairs)).tolist(), strict=True))
+    plan = SequentialPlan(question.looks, question.alpha, question.margin, question.family_size)
+    return plan.path([by_seed.get(seed) for seed in pairs.ended])
 
 
 def _anytime_p(d: FloatArray) -> float:

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, cast, get_args
 
 from ablations.errors import nearest
@@ -270,7 +271,7 @@ class AnalysisPlan:
 
     def _look_problems(self) -> Iterator[str]:
         looks = self.looks or ()
-        steps = zip(looks, looks[1:], strict=False)
+        steps = pairwise(looks)
         if looks and (looks[0] < MIN_FOR_INTERVAL or any(a >= b for a, b in steps)):
             yield (
                 f"looks: numbers of seeds that increase from {MIN_FOR_INTERVAL} or more were "

@@ -131,11 +131,11 @@ def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> frozenset[int] | None:
         return None
     named = {one.name: _pair(one) for one in plan.contrasts if one.comparison == "shared"}
     seeds = [
-        held
+        frozenset(held)
         for name, held in plan.shown.items()
         if name == spec.name or named.get(name) == _pair(spec)
     ]
-    return frozenset(min(seeds, key=len)) if seeds else None
+    return sorted(seeds, key=len)[0] if seeds else None
 
 
 def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:

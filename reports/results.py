@@ -24,12 +24,14 @@ Code = Literal[
     "collapsed_runs",
     "control_changed",
     "effects_empty_cells",
+    "effects_extended",
     "effects_not_crossed",
     "effects_same_arms",
     "effects_seeds_left_out",
     "effects_too_few_seeds",
     "endpoint_changed",
     "endpoint_missing",
+    "examples_unusable",
     "extended_after_results",
     "failed_runs",
     "few_pairs",
@@ -45,6 +47,7 @@ Code = Literal[
     "odd_seeds",
     "one_run",
     "seeds_dropped",
+    "skewed_differences",
     "selected_on_test",
     "test_curve",
     "too_few_pairs",
@@ -88,6 +91,7 @@ class ArmResult:
     failures: Mapping[str, int]
     failure_ci: Interval | None
     n_collapsed: int
+    collapsed_ci: Interval | None
     values: Mapping[int, float]
     mean: float | None
     sd: float | None

@@ -7,14 +7,17 @@ verdict rests on what is here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from reports.methods import level_of, look_path
 from reports.plan import AnalysisPlan
+from reports.questions import Question
 from reports.statistics.descriptives import describe
-from reports.table import Cell, as_number, metrics, outcomes
+from reports.table import Cell, Outcomes, as_number, metrics, outcomes
 
 Curve = list[float | None]
 
@@ -46,6 +49,30 @@ def curve_section(
             entry = {"arm": arm, "comparison": comparison, "metric": metric, "values": shown}
             section.append({**entry, **_band(finished)})
     return section
+
+
+def sequential_section(questions: Sequence[Question], outcomes: Outcomes) -> dict[str, Any] | None:
+    """Every contrast at each look that it has come to; None where no looks are planned.
+
+    `estimate` is biased outward where a contrast stopped because it was large;
+    `estimate_at_first_look` is not, and less precise.
+    """
+    looked_at = [question for question in questions if question.looks]
+    if not looked_at:
+        return None
+    first = looked_at[0]
+    return {
+        "looks": first.looks,
+        "contrasts": [
+            {
+                "name": question.spec.name,
+                "comparison": question.spec.comparison,
+                "nominal": level_of(question, "sequential"),
+                "path": [asdict(step) for step in look_path(question, outcomes)],
+            }
+            for question in looked_at
+        ],
+    }
 
 
 def probe_section(

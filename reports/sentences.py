@@ -128,7 +128,7 @@ def _judgement(
         raw = question.sign * estimate_with_failures
         unit = " points" if is_fraction(question.metric) else ""
         return (
-            f"undecided, because counting runs that came to no number as chance would make it "
+            f"undecided, because counting diverged runs as chance would make it "
             f"{amount(raw, question.metric, width=0.0, signed=True)}{unit} and change the verdict"
         )
     if ruling.verdict == "undecided":

@@ -8,6 +8,7 @@ from ablations.history import (
     adopted,
     deviations,
     extended,
+    n_shown,
     remembering,
     shown_seeds,
     with_shown,
@@ -246,3 +247,39 @@ def test_what_was_adopted_once_is_not_adopted_from_there_again(plain, seen):
     second = extended(adopted({"example": seen}, plain(study="second")), plain(study="second"))
     past = adopted({"example": seen, "second": second}, plain(study="third"))
     assert [item["study"] for item in past] == ["example"]
+
+
+def test_a_contrast_that_was_shown_and_dropped_is_told_and_still_counts(plain):
+    wide = plain(factors={"activation": ["relu", "tanh", "elu"]})
+    names = [contrast["name"] for contrast in wide["contrasts"]]
+    history = with_shown(extended([], wide), wide, {name: [0, 1] for name in names})
+    now = plain()
+    assert said(deviations(extended(history, now), now)) == [
+        "2 contrasts of which a verdict had been shown: gone now"
+    ]
+    assert (n_shown(history, wide), n_shown(history, now)) == (3, 3)
+    assert n_shown(extended([], now), now) == 1
+
+
+def test_a_recipe_changed_in_one_arm_leaves_its_shown_contrast_behind(plain):
+    arm = {"name": "net", "variant": "mlp", "levels": {"hidden": [16]}}
+    first = plain(arms=[arm])
+    names = [contrast["name"] for contrast in first["contrasts"]]
+    history = with_shown(extended([], first), first, {name: [0, 1] for name in names})
+    now = plain(arms=[{**arm, "recipe": {"learning_rate": 0.01}}])
+    assert [one.code for one in deviations(extended(history, now), now)] == ["contrasts_dropped"]
+    assert n_shown(history, now) == 3
+
+
+def test_arms_that_were_all_trained_otherwise_are_another_question(plain, seen):
+    other = plain(recipe={"epochs": 2, "batch_size": 32})
+    assert n_shown(seen, other) == 1
+
+
+def test_seeds_that_were_added_seen_and_dropped_again_are_told(seen, plain):
+    more = plain(seeds=4)
+    history = with_shown(extended(seen, more), more, {RELU: [0, 1, 2, 3]})
+    now = plain()
+    assert said(deviations(extended(history, now), now)) == [
+        "seeds [2, 3] were dropped after results were shown"
+    ]

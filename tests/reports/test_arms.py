@@ -58,3 +58,17 @@ def test_collapsed_runs_are_near_chance_where_others_learnt(values, n):
 
 def test_nothing_collapses_where_chance_is_unknown():
     assert n_collapsed({0: 0.1, 1: 0.9}, chance=None) == 0
+
+
+def test_collapsed_runs_have_an_interval_for_their_share(make_plan):
+    arm = described_arm(("control", "shared"), make_plan(["control"]), runs(0.9, 0.91, 0.1, 0.9))
+    assert arm.n_collapsed == 1
+    assert arm.collapsed_ci.low < 0.25 < arm.collapsed_ci.high
+
+
+def test_what_a_perfect_network_reaches_is_known_of_accuracies_alone(make_plan):
+    settings = {"metric": "test/error", "direction": "minimize"}
+    arm = described_arm(
+        ("control", "shared"), make_plan(["control"], **settings), runs(0.2, 0.21, 0.19, 2.3)
+    )
+    assert (arm.n_collapsed, arm.collapsed_ci) == (0, None)

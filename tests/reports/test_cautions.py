@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from reports.analysis import analyse
@@ -162,3 +163,50 @@ def test_devices_that_differ_are_warned_about(make_runs, make_plan):
     runs = make_runs({"control": CONTROL, "a": BETTER})
     results = analyse(runs.assign(device=["one", "other"] * 5), make_plan(["control", "a"]))
     assert "trained on one and other" in {n.code: n.text for n in results.warnings}["mixed_devices"]
+
+
+def test_seeds_of_a_bare_table_may_have_been_picked_too(make_runs, make_plan):
+    runs = make_runs({"control": CONTROL, "a": BETTER})
+    table = runs.assign(seed=[(3, 17, 18, 19, 42)[seed] for seed in runs["seed"]])
+    results = analyse(table, make_plan(["control", "a"], seeds=()))
+    assert "odd_seeds" in {note.code for note in results.warnings}
+
+
+def test_an_arm_that_does_not_vary_beside_one_that_does_is_warned_about(cautions):
+    warned, _ = cautions({"control": [0.5] * 5, "a": [0.6, 0.9, 0.1, 0.5, 0.2]})
+    assert "varies infinitely as much" in warned["unequal_spread"]
+
+
+def test_skewed_differences_are_warned_about(cautions):
+    jump = [x + y for x, y in zip(CONTROL, [0.001, 0.002, 0.001, 0.002, 0.09], strict=True)]
+    warned, _ = cautions({"control": CONTROL, "a": jump})
+    assert "skewed (+1.5)" in warned["skewed_differences"]
+    assert "skewed_differences" not in cautions({"control": CONTROL, "a": BETTER})[0]
+
+
+def test_answers_that_do_not_fit_are_named(make_runs, make_plan):
+    runs = make_runs({"control": CONTROL, "a": BETTER})
+    examples = {
+        key: np.arange(1000) < round(1000 * value)
+        for key, value in zip(runs["run_key"], runs["test/accuracy"], strict=True)
+    }
+    plan = make_plan(["control", "a"])
+    fits = {note.code for note in analyse(runs, plan, examples=examples).warnings}
+    assert "examples_unusable" not in fits
+    examples["key-a-shared-2"] = ~examples["key-a-shared-2"]
+    warned = {note.code: note.text for note in analyse(runs, plan, examples=examples).warnings}
+    assert warned["examples_unusable"].startswith("runs of 'a' kept no answers")
+
+
+def test_a_difference_that_the_images_cannot_show_is_warned_about(make_runs, make_plan):
+    rng = np.random.default_rng(3)
+    values = {"control": CONTROL, "a": [x + 0.002 for x in CONTROL]}
+    runs = make_runs(values)
+    examples = {
+        key: rng.permutation(np.arange(1000) < round(1000 * value))
+        for key, value in zip(runs["run_key"], runs["test/accuracy"], strict=True)
+    }
+    plan = make_plan(list(values))
+    warned = {note.code: note.text for note in analyse(runs, plan, examples=examples).warnings}
+    assert "this one may be luck of the images" in warned["below_test_noise"]
+    assert "below_test_noise" not in {note.code for note in analyse(runs, plan).warnings}

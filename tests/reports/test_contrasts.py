@@ -105,11 +105,19 @@ def test_failures_that_confirm_the_verdict_do_not(ask):
     assert "failures_decide" not in result.flags
 
 
-def test_without_a_known_chance_failures_cannot_be_scored(ask):
+def test_without_a_known_chance_a_lost_run_counts_as_the_worst_that_was_seen(ask):
     values = {"control": CONTROL, "a": [*shifted(0.02)[:4], "DIVERGED"]}
     result = ask(values, arms=())
-    assert result.estimate_with_failures is None
-    assert result.verdict == "better"
+    d = [a - b for a, b in zip([*shifted(0.02)[:4], min(CONTROL)], CONTROL, strict=True)]
+    assert result.estimate_with_failures == pytest.approx(np.mean(d))
+    assert result.verdict == "better"  # though by less than the 2 points of those that finished
+
+
+def test_a_run_that_finished_without_a_number_is_lost_like_one_that_diverged(ask):
+    values = {"control": CONTROL, "a": [*shifted(0.02)[:4], float("inf")]}
+    diverged = {**values, "a": [*values["a"][:4], "DIVERGED"]}
+    assert ask(values).estimate_with_failures == ask(diverged).estimate_with_failures
+    assert ask(values).verdict == "undecided"
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -213,7 +221,9 @@ def test_minimised_metric_is_a_negated_maximised_one(ask):
 
 def test_looks_widen_the_interval_and_use_it_for_equivalence(ask):
     values = {"control": CONTROL, "a": shifted(0.0)}
-    once, often = ask(values), ask(values, looks=(5, 10))
+    once = ask(values)
+    often = ask(values, looks=(5, 10), seeds=tuple(range(10)))
+    assert often.missing_pairs == ()
     assert (once.method, often.method) == ("paired", "sequential")
     assert often.ci_adjusted.width > 1.1 * once.ci_adjusted.width
     assert often.ci_equivalence == often.ci_adjusted

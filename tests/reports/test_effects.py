@@ -156,7 +156,7 @@ def test_looks_share_alpha_too(study):
 def test_an_effect_depends_on_a_factor_only_at_the_levels_that_interact(study):
     def at_the_widest(levels, seed):
         is_both = levels["activation"] == "relu" and levels["channels"] == [12, 32]
-        return truth(levels, seed) + 0.1 * is_both
+        return truth(levels, seed) - 0.4 + 0.1 * is_both
 
     def at_both_ends(levels, seed):
         is_both = levels["activation"] == "relu" and levels["channels"] == [3, 8]
@@ -272,7 +272,8 @@ def test_a_control_beside_the_grid_is_left_out_of_it(study):
 def test_arms_that_the_study_lists_itself_are_in_no_effect(study):
     plan, runs = study()
     listed = ArmFacts("mlp", levels=CONTROL, changes={"variant": "mlp"}, dataset={"name": "made"})
-    more = runs[runs["arm"] == "control"].assign(arm="mlp", run_key="mlp")
+    more = runs[runs["arm"] == "control"]
+    more = more.assign(arm="mlp", run_key="mlp-" + more["run_key"])
     both = replace(plan, arms=(*plan.arms, listed))
     assert analyse(pd.concat([runs, more]), both).effects == analyse(runs, plan).effects
 
@@ -280,7 +281,8 @@ def test_arms_that_the_study_lists_itself_are_in_no_effect(study):
 def test_two_arms_in_one_cell_are_refused(study):
     plan, runs = study()
     twin = ArmFacts("twin", levels=CONTROL, dataset={"name": "made"})
-    more = runs[runs["arm"] == "control"].assign(arm="twin", run_key="twin")
+    more = runs[runs["arm"] == "control"]
+    more = more.assign(arm="twin", run_key="twin-" + more["run_key"])
     both = replace(plan, arms=(*plan.arms, twin))
     results = analyse(pd.concat([runs, more]), both)
     assert codes(results.refusals) == ["effects_same_arms"]

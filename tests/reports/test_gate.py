@@ -132,3 +132,27 @@ def test_a_claim_on_such_a_contrast_is_undecided(judged):
     claim = ClaimSpec("better is better", "better - control", "greater")
     results = judged(of_arm("epochs", 10, 5), claims=(claim,))
     assert results.claims[0].verdict == "undecided"
+
+
+@pytest.mark.parametrize("column", ["trials", "split", "epochs", "selected_on"])
+def test_what_a_table_does_not_say_is_no_difference(judged, column):
+    known = [5.0] * 9 + [float("nan")]
+    results = judged(lambda runs: runs.assign(**{column: known}))
+    assert results.refusals == ()
+    assert judged(lambda runs: runs.assign(**{column: float("nan")})).refusals == ()
+
+
+def test_seeds_that_were_shown_and_are_gone_leave_no_verdict(judged):
+    shown = {"better - control": tuple(range(10))}
+    results = judged(shown=shown)
+    assert results.contrasts[0].verdict is None
+    assert codes(results.refusals) == ["seeds_dropped"]
+    assert judged(shown={"better - control": (0, 1, 2, 3, 4)}).contrasts[0].verdict == "better"
+
+
+def test_an_arm_that_a_look_stopped_has_no_unequal_seeds(make_runs, make_plan):
+    values = {"control": VALUES["control"] * 2, "better": VALUES["better"]}
+    plan = make_plan(list(values), seeds=(), looks=(5, 10))
+    results = analyse(make_runs(values), plan)
+    assert results.refusals == ()
+    assert results.contrasts[0].verdict == "better"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ FULL = AnalysisPlan(
     endpoint=Endpoint("test/accuracy", "maximize", 0.005, 0.05),
     contrasts=(ContrastSpec("relu - control", "relu", "control"),),
     claims=(ClaimSpec("ReLU helps", "relu - control", "greater"),),
-    seeds=(0, 1, 2),
+    seeds=(0, 1, 2, 3, 4),
     looks=(3, 5),
     study="made",
     arms=(
@@ -119,3 +120,21 @@ def test_chance_of_the_endpoint_can_be_given():
     plan = AnalysisPlan("control", {}, endpoint, ())
     assert plan.chance("control", "test/loss") == 2.3
     assert plan.chance("control", "test/accuracy") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"looks": (2, 5)}, r"looks: .*increase from 3 or more were expected, got \[2, 5\]"),
+        ({"looks": (5, 5)}, "looks: .*increase"),
+        ({"looks": (3, 20)}, "looks: the last was expected to be at all 5 seeds, got 20"),
+        ({"seeds": ("0", "1", "2")}, "seeds: integers were expected"),
+        (
+            {"endpoint": Endpoint("test/accuracy", "maximize", 0.1, chance=float("nan"))},
+            "endpoint.chance: a finite number was expected, got nan",
+        ),
+    ],
+)
+def test_looks_seeds_and_chance_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(PlanError, match=message):
+        replace(FULL, **changes)

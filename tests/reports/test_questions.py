@@ -58,9 +58,9 @@ def test_tuned_contrasts_are_primary_where_there_are_any(make_plan):
 
 
 def test_looks_and_planned_seeds_reach_their_question(make_plan):
-    plan = make_plan(["control", "a"], looks=(2, 5))
+    plan = make_plan(["control", "a"], looks=(3, 5))
     (question,) = planned_questions(plan)
-    assert (question.looks, question.seeds) == ((2, 5), (0, 1, 2, 3, 4))
+    assert (question.looks, question.seeds) == ((3, 5), (0, 1, 2, 3, 4))
     assert question.alpha_each == 0.05
 
 
@@ -69,3 +69,31 @@ def test_shown_seeds_reach_their_contrast(make_plan):
     first, second = planned_questions(plan)
     assert first.shown == frozenset({0, 1})
     assert second.shown is None
+
+
+def test_a_claim_asked_the_other_way_round_was_shown_with_its_contrast(make_plan):
+    claim = ClaimSpec("control is worse", "control - a", "less")
+    plan = make_plan(["control", "a"], claims=(claim,), shown={"a - control": (0, 1, 2)})
+    assert claimed_question(claim, plan).shown == frozenset({0, 1, 2})
+
+
+def test_what_was_shown_at_the_shared_recipe_was_not_at_the_tuned_one(make_plan):
+    contrasts = tuple(ContrastSpec("a - control", "a", "control", c) for c in ("shared", "tuned"))
+    plan = make_plan(["control", "a"], contrasts=contrasts, shown={"a - control": (0, 1)})
+    assert [one.shown for one in planned_questions(plan)] == [frozenset({0, 1}), None]
+
+
+def test_contrasts_that_were_shown_and_dropped_still_share_alpha(make_plan):
+    (question,) = planned_questions(make_plan(["control", "a"], n_shown=4))
+    assert question.family_size == 4
+
+
+def test_a_claim_written_after_results_narrows_nothing_that_was_planned(make_plan):
+    late = [
+        ClaimSpec(f"late {i}", contrast, "greater", written="after_results")
+        for i, contrast in enumerate(("b - a", "c - a"))
+    ]
+    plan = make_plan(["control", "a", "b", "c"], claims=tuple(late))
+    assert [q.family_size for q in planned_questions(plan)] == [3, 3, 3]
+    found = claimed_question(late[0], plan)
+    assert (found.family, found.family_size) == ("exploratory", 2)

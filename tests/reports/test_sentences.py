@@ -8,9 +8,9 @@ from reports.methods import Pairs
 from reports.plan import ContrastSpec
 from reports.questions import Question
 from reports.sentences import amount, contrast_sentence, metric_name
-from reports.table import is_fraction
 from reports.statistics.intervals import Interval
 from reports.statistics.paired import PairedContrast
+from reports.table import is_fraction
 from reports.verdicts import Ruling
 
 

@@ -137,3 +137,30 @@ def test_a_repeated_epoch_is_refused():
 def test_curves_are_put_in_order():
     curves = pd.DataFrame({"arm": ["a", "a"], "seed": [0, 0], "epoch": [2, 1]})
     assert validated_curves(curves)["epoch"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seed", [float("inf"), 2**70, 1e300])
+def test_a_seed_that_no_integer_holds_is_refused(make_runs, seed):
+    runs = make_runs({"a": [0.1, 0.2]}).astype({"seed": object})
+    runs.loc[1, "seed"] = seed
+    with pytest.raises(TableError, match="seed must be an integer"):
+        validated_runs(runs)
+
+
+def test_one_run_under_two_seeds_is_refused(make_runs):
+    runs = make_runs({"a": [0.1, 0.2]}).assign(run_key="same")
+    with pytest.raises(DuplicateRunError, match="got two with the key 'same'"):
+        validated_runs(runs)
+
+
+@pytest.mark.parametrize("value", [90.02, -0.1])
+def test_an_accuracy_that_is_no_fraction_is_refused(make_runs, value):
+    table = validated_runs(make_runs({"a": [0.9, value]}))
+    with pytest.raises(TableError, match="must be a fraction between 0 and 1, got"):
+        outcomes(table, "test/accuracy")
+
+
+def test_epochs_are_numbered_from_one():
+    curves = pd.DataFrame({"arm": ["a"], "seed": [0], "epoch": [0], "train/loss": [1.0]})
+    with pytest.raises(TableError, match="epochs must be numbered from 1, got 0"):
+        validated_curves(curves)
