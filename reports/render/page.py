@@ -19,6 +19,7 @@ from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
 from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import tables
+from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -67,6 +68,8 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "arms": tables.arms_table(results),
         "costs": tables.cost_table(results, costs),
         "changes": tables.changes_table(results),
+        "effects": effect_tables(results),
+        "variance": variance_table(results),
         "probes": tables.probe_tables(results),
         "growth": tables.growth_tables(results),
         "plan": tables.fact_table("The plan, as it was written before the runs.", plan),

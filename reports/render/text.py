@@ -15,6 +15,7 @@ from typing import Any
 from reports.costs import COSTS
 from reports.figures.palette import VERDICTS
 from reports.render import tables
+from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
@@ -47,6 +48,10 @@ def markdown(results: Document, costs: Document) -> str:
     if results["contrasts"]:
         parts += ["## Verdicts", _table(tables.verdict_table(results))]
     parts += ["## Arms", _table(tables.arms_table(results))]
+    factors = effect_tables(results)
+    parts += ["## Factors", *map(_table, factors)] if factors else []
+    noise = variance_table(results)
+    parts += ["## Noise", _table(noise)] if noise else []
     parts += ["## Cost", _table(tables.cost_table(results, costs))]
     probes = [*tables.probe_tables(results), *tables.growth_tables(results)]
     parts += ["## Probes", *map(_table, probes)] if probes else []
