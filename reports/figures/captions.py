@@ -60,10 +60,11 @@ def _differences(results: Document) -> str:
     methods = sorted(
         {METHODS.get(contrast["method"], contrast["method"]) for contrast in contrasts}
     )
-    pairs = sorted({contrast["n_pairs"] for contrast in contrasts})
-    shown = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    pairs = sorted({one["n_pairs"] for one in contrasts if one["method"] != "welch"})
+    shown = " to ".join(str(n) for n in dict.fromkeys(pairs[:1] + pairs[-1:]))
+    over = f"over {shown} pairs" if shown else "of arms that share no seed,"
     return (
-        f"Differences: mean over {shown} pairs with the simultaneous interval"
+        f"Differences: mean {over} with the simultaneous interval"
         f" ({'; '.join(methods)}), wide enough that all intervals of the study hold together"
         f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin. An"
         f" arrowhead: the interval goes on."
@@ -85,6 +86,15 @@ def capacity(results: Document) -> str:
         f"Mean {spoken(results['endpoint']['metric'])} with its own {CI} t interval,"
         f" {n_seeds(results)}, against the size of the network (logarithmic). An arm above another"
         f" at the same size does not owe it to capacity. {RANDOMISED}"
+    )
+
+
+def interaction(results: Document) -> str:
+    """The caption of the interaction plot."""
+    return (
+        f"Mean {spoken(results['endpoint']['metric'])} of each arm with its own {CI} t interval,"
+        f" {n_seeds(results)}. Parallel lines: the effects add up. Intervals that overlap say"
+        f" nothing of a difference within seeds; the table of effects does. {RANDOMISED}"
     )
 
 

@@ -15,6 +15,7 @@ from reports.figures.canvas import house_style
 from reports.figures.capacity import capacity_figure
 from reports.figures.curves import curves_figure
 from reports.figures.estimation_layout import estimation_figure
+from reports.figures.interaction import interaction_figure
 from reports.figures.probes import growth_figure, shift_figure
 from reports.figures.svg import to_svg
 from reports.figures.tables import Document
@@ -42,8 +43,8 @@ class Picture:
 def pictures(results: Document) -> dict[str, Picture]:
     """Every figure the results hold numbers for, by name, in reading order.
 
-    Names: estimation, curves-MEASURE, capacity, shift, growth; those on the second data set of a
-    study end with -2, and so on. The same documents give the same bytes.
+    Names: estimation, curves-MEASURE, capacity, interaction, shift, growth; those on the second
+    data set of a study end with -2, and so on. The same documents give the same bytes.
     """
     drawn: dict[str, Picture] = {}
     documents = tables.by_control(results)
@@ -60,6 +61,8 @@ def _of_one_control(results: Document) -> list[Picture]:
     drawn += [_curves(results, measure) for measure in tables.curve_measures(results)]
     if not tables.capacity_table(results).empty:
         drawn.append(_capacity(results))
+    if not tables.interaction_table(results).empty:
+        drawn.append(_interaction(results))
     if not tables.shift_table(results).query("pixels > 0").empty:
         drawn.append(_shift(results))
     if not tables.growth_table(results).empty:
@@ -95,6 +98,17 @@ def _capacity(results: Document) -> Picture:
         title,
         lambda narrow: capacity_figure(results, narrow=narrow),
         captions.capacity(results),
+        captions.alt(results, title),
+    )
+
+
+def _interaction(results: Document) -> Picture:
+    title = "Whether a factor's effect depends on another"
+    return _picture(
+        "interaction",
+        title,
+        lambda narrow: interaction_figure(results, narrow=narrow),
+        captions.interaction(results),
         captions.alt(results, title),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.designs import level_text
 from reports.figures.palette import CONTROL
 from reports.figures.units import Unit, unit_of
 
@@ -56,6 +57,7 @@ def _of_control(results: Document, control: str) -> Document:
         "arms": arms,
         "contrasts": [one for one in results["contrasts"] if one["arm"] in names],
         "curves": [one for one in results["curves"] if one["arm"] in names],
+        "effects": [one for one in results["effects"] if one["control"] == control],
         "probes": {
             probe: [one for one in found if one["arm"] in names] for probe, found in probes.items()
         },
@@ -214,6 +216,41 @@ def capacity_table(results: Document) -> pd.DataFrame:
     ]
     names = ["arm", "look", "n_parameters", "n_macs", "mean", "low", "high"]
     return pd.DataFrame(records, columns=names)
+
+
+def interaction_table(results: Document) -> pd.DataFrame:
+    """Every arm of a crossed design at its levels of the two factors with the most of them.
+
+    Returns:
+        panel (levels of the other factors), over (the factor along the axis), level and position of
+        it, line (the level of the other) and its look, and the arm's mean, low, high. Empty where
+        no design crosses two factors.
+    """
+    unit = unit_of(results["endpoint"]["metric"])
+    arms = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
+    rows = []
+    for entry in results["effects"]:
+        levels = {one["name"]: one["levels"] for one in entry["factors"]}
+        over, *rest = sorted(levels, key=lambda name: -len(levels[name]))
+        if not rest:
+            continue
+        for cell in entry["cells"]:
+            own, arm = cell["levels"], arms[cell["arm"], entry["comparison"]]
+            others = [f"{name}={level_text(own[name])}" for name in rest[1:]]
+            rows.append(
+                (
+                    arm_label(", ".join(others), entry["comparison"]).strip(),
+                    over,
+                    level_text(own[over]),
+                    levels[over].index(own[over]),
+                    f"{rest[0]}={level_text(own[rest[0]])}",
+                    levels[rest[0]].index(own[rest[0]]) + CONTROL,
+                    unit.shown(arm["mean"]),
+                    *_bounds(unit, arm["ci"]),
+                )
+            )
+    names = ["panel", "over", "level", "position", "line", "look", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def shift_table(results: Document) -> pd.DataFrame:

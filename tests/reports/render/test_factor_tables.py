@@ -16,6 +16,8 @@ ENTRY = {
     "dataset": "digits",
     "control": "control",
     "n_seeds": 5,
+    "factors": [{"name": "activation", "levels": ["sigmoid", "relu"]}],
+    "cells": [],
     "anova": [
         {"term": "activation:channels", "df": 2, "sum_sq": 0.1, "f": 12.34567, "p": 0.0001,
          "omega_sq": 0.614},
