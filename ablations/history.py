@@ -106,16 +106,14 @@ def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int
     return found
 
 
-def n_shown(history: History, plan: Mapping[str, Any]) -> int:
-    """Contrasts of this plan, and those that were shown before and are gone.
+def n_gone(history: History, plan: Mapping[str, Any]) -> int:
+    """Contrasts that were shown and are not this plan's: they had their chance to be wrong.
 
-    All of them had their chance to be wrong. A study whose arms were all trained otherwise is
-    another question.
+    A study whose arms were all trained otherwise is another question.
     """
     shown = [past for past in history if past["shown"]]
     arms = {key for past in shown for key in past["arms"].values()}
-    gone = _gone(shown, plan) if arms & set(_keys(plan).values()) else 0
-    return len(set(map(frozenset, _pairs(plan).values()))) + gone
+    return _gone(shown, plan) if arms & set(_keys(plan).values()) else 0
 
 
 def _gone(shown: History, plan: Mapping[str, Any]) -> int:

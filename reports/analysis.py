@@ -20,7 +20,7 @@ from reports.effects import factor_effects
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets, unusable
 from reports.plan import AnalysisPlan
-from reports.questions import planned_questions, primary_comparison
+from reports.questions import claimed_question, planned_questions, primary_comparison
 from reports.results import Message, Results
 from reports.sections import curve_section, probe_section, sequential_section
 from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
@@ -61,6 +61,7 @@ def analyse(
     arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
     gate = Gate(plan, by_cell, run_facts(table))
     asked = planned_questions(plan, is_final=is_final)
+    claimed = [gate.asked(claimed_question(claim, plan)) for claim in plan.claims]
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_holm(answers, questions))
@@ -69,7 +70,8 @@ def analyse(
         table,
         cells,
         by_cell,
-        may_judge=is_final and not any(question.refusals for question in questions),
+        may_judge=is_final,
+        refused={one.spec.arm for one in questions if one.refusals},
         is_extended=any(one.method == "anytime" for one in answers),
     )
     notes = (
@@ -97,7 +99,7 @@ def analyse(
         sequential=sequential_section(questions, by_cell),
         variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,
-        refusals=(*refusals(arms, contrasts, questions), *effects.refusals),
+        refusals=(*refusals(arms, contrasts, [*questions, *claimed]), *effects.refusals),
     )
 
 

@@ -61,6 +61,8 @@ def refusals(
         where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
         if contrast.method == "welch":
             yield Message("too_few_runs", f"{where} on fewer than 3 runs of an arm; add runs")
+        elif contrast.method == "sequential" and not contrast.n_pairs:
+            yield Message("too_few_pairs", f"{where} before the first look")
         elif contrast.n_pairs < MIN_FOR_INTERVAL:
             yield Message(
                 "too_few_pairs",
@@ -71,7 +73,7 @@ def refusals(
             yield Message(
                 "too_few_pairs",
                 f"{where} on {contrast.n_pairs} pairs: with seeds added after a verdict was shown "
-                "it takes 6 at the least, and more in a family; add seeds",
+                "an interval takes 6 at the least, and more in a family; add seeds",
             )
 
 
@@ -179,7 +181,7 @@ def _skew_warning(
     contrast: ContrastResult, arm: ArmResult, control: ArmResult, where: str
 ) -> Iterator[Message]:
     """Differences that a t interval may not fit; nothing is decided by it."""
-    seeds = sorted(set(arm.values) & set(control.values))
+    seeds = sorted(set(arm.values) & set(control.values))[: contrast.n_pairs]
     d = np.array([arm.values[seed] - control.values[seed] for seed in seeds])
     if contrast.ci is None or len(d) < FEW_PAIRS or not contrast.sd_difference:
         return

@@ -155,7 +155,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
         history=tuple({"digest": item["digest"], "seeds": item["seeds"]} for item in past[:-1]),
         deviations=tuple(history.deviations(past, plan_json)),
         accepted=tuple(plan_json.get("accept", ())),
-        n_shown=history.n_shown(past, plan_json),
+        n_gone=history.n_gone(past, plan_json),
         shown={name: tuple(seeds) for name, seeds in history.shown_seeds(past, plan_json).items()},
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from reports.images import Examples, ImageNoise, image_noise
 from reports.methods import (
+    ADDED_SHARE,
     Bounds,
     Pairs,
     Runs,
@@ -55,13 +56,13 @@ def answer(
     control = outcomes.get((spec.control, spec.comparison), {})
     pairs = values_of(question, arm, control)
     numbers = numbers_of(question, pairs)
-    scored = _numbers_with_failures(question, plan, numbers, arm, control)
+    scored = _with_failures(question, plan, pairs, numbers, (arm, control))
     findings = _Findings(
         pairs=pairs,
         numbers=numbers,
         ruling=_ruling(question, plan, pairs, numbers, scored),
         resolution=_resolution(question, pairs, numbers),
-        estimate_with_failures=scored.estimate if scored else None,
+        estimate_with_failures=scored[0].estimate if scored else None,
         relative_error_reduction=_relative_error_reduction(question.metric, pairs),
         images=image_noise(question, pairs, arm, control, examples or {}),
         missing_pairs=_missing(plan, pairs, arm, control),
@@ -87,30 +88,45 @@ def with_holm(
 
 
 def _spent(result: ContrastResult, question: Question) -> float | None:
-    """p, at several looks times their number: any of them could have been the one."""
-    if result.p is None or result.method != "sequential":
-        return result.p
-    return min(1.0, len(question.looks) * result.p)
+    """p, at several looks times their number: any of them could have been the one.
 
-
-def _numbers_with_failures(
-    question: Question, plan: AnalysisPlan, numbers: PairedContrast, arm: Runs, control: Runs
-) -> PairedContrast | None:
-    """The contrast with runs that were lost scored as chance; None where none was compared.
-
-    Where chance is not known, they count as the worst run of both arms: they were no better.
+    After seeds were added, over the share of alpha that is left.
     """
-    both = [run for runs in (arm, control) for run in runs.values()]
+    if result.p is None:
+        return None
+    factor = {"sequential": len(question.looks), "anytime": 1 / ADDED_SHARE}.get(result.method, 1)
+    return min(1.0, factor * result.p)
+
+
+def _with_failures(
+    question: Question,
+    plan: AnalysisPlan,
+    pairs: Pairs,
+    numbers: PairedContrast,
+    runs: tuple[Runs, Runs],
+) -> list[PairedContrast]:
+    """The contrast with runs that were lost scored as chance; empty where nothing was measured.
+
+    Where chance is not known they count as the worst run of both arms, since they were no better;
+    where nothing says which is worse, once as the least and once as the greatest.
+    """
+    both = [run for side in runs for run in side.values()]
     if not any(run.is_lost for run in both):
-        return numbers
+        return [numbers]
     values = [run.value for run in both if run.value is not None]
     if not values:
-        return None
-    worst = max(values) if question.sign < 0 else min(values)
+        return []
+    worst = [max(values)] if question.sign < 0 else [min(values)]
+    if question.direction is None:
+        worst = [min(values), max(values)]
     spec = question.spec
-    known = (plan.chance(side, question.metric) for side in (spec.arm, spec.control))
-    if_lost = tuple(worst if chance is None else chance for chance in known)
-    return numbers_of(question, values_of(question, arm, control, if_lost=(if_lost[0], if_lost[1])))
+    known = [plan.chance(side, question.metric) for side in (spec.arm, spec.control)]
+    scored = []
+    for value in worst:
+        if_lost = [value if chance is None else chance for chance in known]
+        found = values_of(question, *runs, if_lost=(if_lost[0], if_lost[1]), method=pairs.method)
+        scored.append(numbers_of(question, found))
+    return scored
 
 
 def _verdict(numbers: PairedContrast, margin: float) -> Verdict | None:
@@ -122,7 +138,7 @@ def _ruling(
     plan: AnalysisPlan,
     pairs: Pairs,
     numbers: PairedContrast,
-    scored: PairedContrast | None,
+    scored: Sequence[PairedContrast],
 ) -> Ruling:
     """The verdict of the decision table, unless something forbids or overrules it."""
     flags = list(_standing_flags(question, plan, numbers))
@@ -136,7 +152,7 @@ def _ruling(
         flags.append("size_uncertain")
     if _is_fragile(question, pairs, numbers, verdict):
         flags.append("fragile")
-    if scored is not None and _verdict(scored, question.margin) != verdict:
+    if any(_verdict(one, question.margin) != verdict for one in scored):
         flags.append("failures_decide")
     return Ruling("undecided" if "failures_decide" in flags else verdict, tuple(flags))
 
@@ -257,6 +273,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         missing_pairs=found.missing_pairs,
         minimum_detectable=found.resolution.difference,
         seeds_for_margin=found.resolution.seeds_for_margin,
+        seeds_for_verdict=found.resolution.seeds_for_verdict,
         sentence=contrast_sentence(
             question,
             found.pairs,

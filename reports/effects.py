@@ -7,7 +7,7 @@ factors, at each recipe and on each data set; of other designs it says what cann
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations, permutations
 from typing import Any
@@ -95,6 +95,7 @@ def factor_effects(
     outcomes: Outcomes,
     *,
     may_judge: bool,
+    refused: Collection[str] = (),
     is_extended: bool = False,
 ) -> FactorEffects:
     """Effects of the plan's factors on the endpoint, oriented so that + is better.
@@ -104,14 +105,20 @@ def factor_effects(
         table: The planned runs; gives the levels of arms that the plan does not describe.
         cells: Arms and recipes, in the order of the report.
         outcomes: Of the endpoint.
-        may_judge: Whether it may be said which interactions matter; a study that is not final,
-            or not fair, gets numbers alone.
+        may_judge: Whether it may be said which interactions matter; a study that is not final gets
+            numbers alone.
+        refused: Arms that get no verdict; a grid that has one of them gets numbers alone.
         is_extended: Seeds were added after verdicts had been shown, which no interval here allows
             for: numbers alone, and a warning.
     """
     may_judge = may_judge and not is_extended
     found = [
-        _effects_of(grid, plan, outcomes, may_judge=may_judge)
+        _effects_of(
+            grid,
+            plan,
+            outcomes,
+            may_judge=may_judge and not set(grid.arms.values()) & set(refused),
+        )
         for grid in _grids(plan, table, cells)
     ]
     late = Message(

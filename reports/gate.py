@@ -82,7 +82,8 @@ class Gate:
         has stopped; arms that share none are compared unpaired.
         """
         one, other = (set(self.outcomes.get(cell, {})) for cell in (arm, control))
-        is_stopped = {len(one), len(other)} <= set(question.looks) and (one < other or other < one)
+        less, more = sorted((sorted(one), sorted(other)), key=len)
+        is_stopped = {len(less), len(more)} <= set(question.looks) and less == more[: len(less)]
         if not self.plan.seeds and one & other and one != other and not is_stopped:
             yield (
                 "unequal_seeds",

@@ -6,6 +6,7 @@ Answers count only where they average to the accuracy that the run reported.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,7 @@ def budgets(cells: Sequence[Cell], outcomes: Outcomes, examples: Examples) -> li
                     "seed": budget.seed,
                     "image": budget.image,
                     "interaction": budget.interaction,
+                    "sd": math.sqrt(budget.total),
                     "shares": budget.shares,
                 }
             )

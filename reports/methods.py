@@ -94,6 +94,7 @@ def values_of(
     control: Runs,
     *,
     if_lost: tuple[float | None, float | None] = (None, None),
+    method: Method | None = None,
 ) -> Pairs:
     """The values that a question is answered by.
 
@@ -103,6 +104,7 @@ def values_of(
         control: Likewise.
         if_lost: Values that stand for a run of the arm, and of the control, that diverged or
             finished without a number; None leaves the pair out.
+        method: That judges, where it is settled; by default what these values call for.
     """
     if not question.seeds and arm and control and not set(arm) & set(control):
         one, other = (
@@ -110,9 +112,10 @@ def values_of(
             for runs, chance in zip((arm, control), if_lost, strict=True)
         )
         return Pairs("welch", (), tuple(one), tuple(other))
-    shared = _in_order(question, set(arm) & set(control))
+    is_looked_at = _is_looked_at(question)
+    shared = _in_order(question, set(arm) & set(control), shown_first=not is_looked_at)
     ended = [s for s in shared if "INTERRUPTED" not in (arm[s].state, control[s].state)]
-    if question.looks:
+    if is_looked_at:
         ended = ended[: _look_reached(question, ended)]
     pairs = [
         (seed, a, b)
@@ -121,16 +124,25 @@ def values_of(
         and (b := _value(control[seed], if_lost[1])) is not None
     ]
     seeds, ones, others = zip(*pairs, strict=True) if pairs else ((), (), ())
-    return Pairs(_method(question, seeds), seeds, ones, others, tuple(ended))
+    return Pairs(method or _method(question, seeds), seeds, ones, others, tuple(ended))
 
 
 def _method(question: Question, seeds: Sequence[int]) -> Method:
-    """Looks were planned, so that adding seeds up to the next is no extension."""
-    if question.looks:
+    if _is_looked_at(question):
         return "sequential"
     if question.shown is not None and not set(seeds) <= question.shown:
         return "anytime"
     return "paired"
+
+
+def _is_looked_at(question: Question) -> bool:
+    """Whether its looks were planned: then going on to the next is no extension.
+
+    Looks that were planned after a verdict had been shown at other seeds do not count.
+    """
+    shown = question.shown
+    at_looks = [set(question.seeds[:look]) for look in question.looks]
+    return bool(question.looks) and (shown is None or not question.seeds or shown in at_looks)
 
 
 def _look_reached(question: Question, ended: Sequence[int]) -> int:
@@ -142,9 +154,9 @@ def _look_reached(question: Question, ended: Sequence[int]) -> int:
     return max((look for look in question.looks if look <= n_whole), default=0)
 
 
-def _in_order(question: Question, seeds: set[int]) -> list[int]:
-    """As planned; those behind a verdict that was shown first."""
-    shown = question.shown or frozenset()
+def _in_order(question: Question, seeds: set[int], *, shown_first: bool) -> list[int]:
+    """As planned; where they were added, those behind the verdict that was shown first."""
+    shown = (question.shown if shown_first else None) or frozenset()
     place = {seed: number for number, seed in enumerate(question.seeds)}
     return sorted(seeds, key=lambda s: (s not in shown, place.get(s, len(place)), s))
 
@@ -210,14 +222,15 @@ def bounds_of(question: Question, pairs: Pairs) -> Bounds:
 
 
 def is_verdict_kept(question: Question, pairs: Pairs, verdict: Verdict) -> bool:
-    """Whether the verdict is the same without any one of the seeds, where 3 remain."""
+    """Whether the verdict is the same without any one of the seeds, where intervals remain."""
     if pairs.method == "welch":
         less = [replace(pairs, arm=values) for values in _each_left_out(pairs.arm)]
         less += [replace(pairs, control=values) for values in _each_left_out(pairs.control)]
     else:
         n_pairs = len(pairs.seeds)
         less = [pairs.without(i) for i in range(n_pairs)] if n_pairs > MIN_FOR_INTERVAL else []
-    return all(bounds_of(question, one).verdict(question.margin) == verdict for one in less)
+    others = (bounds_of(question, one).verdict(question.margin) for one in less)
+    return all(other in (verdict, None) for other in others)
 
 
 def _each_left_out(values: tuple[float, ...]) -> list[tuple[float, ...]]:

@@ -149,8 +149,7 @@ class AnalysisPlan:
         arms: Facts of every arm, in the order of the report; empty: arms come from the table.
         history: Earlier states of this plan, as stored.
         deviations: What changed after a verdict had been shown.
-        n_shown: Contrasts at the shared recipe that share alpha, counting those that were shown
-            and are gone; 0 for those of the plan.
+        n_gone: Contrasts whose verdict was shown and that are asked no more; they share alpha.
         accepted: Reasons for no verdict that are overruled; the report says so at its top.
         shown: By contrast, the seeds whose verdict a person has already seen.
 
@@ -174,7 +173,7 @@ class AnalysisPlan:
     shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     accepted: tuple[Acceptable, ...] = ()
-    n_shown: int = 0
+    n_gone: int = 0
 
     def __post_init__(self) -> None:
         problems = (
@@ -256,6 +255,11 @@ class AnalysisPlan:
                 yield (
                     f"claim {claim.text!r}: a contrast of two arms was expected, got "
                     f"{claim.contrast!r}; write it as 'ARM{SEPARATOR}CONTROL'"
+                )
+            if claim.margin is not None and not (math.isfinite(claim.margin) and claim.margin > 0):
+                yield (
+                    f"claim {claim.text!r}: a margin > 0 was expected, got {claim.margin!r}; give "
+                    f"the smallest difference that matters, or leave the endpoint's"
                 )
             if claim.expect not in ("greater", "less", "equivalent"):
                 yield (

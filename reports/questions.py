@@ -75,17 +75,16 @@ def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = T
     it shares alpha with its like, unless its contrast was planned.
     """
     endpoint = plan.endpoint
-    spec = claimed_spec(claim, plan)
-    question = _question(spec, plan, is_final=is_final)
-    is_late, is_planned = claim.written != "before", spec in plan.contrasts
-    n_late = len(set(_claimed_pairs(plan, "after_results")))
+    question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
+    own = (_pair(question.spec), claim.metric or endpoint.metric)
+    late = set(_claimed_pairs(plan, "after_results")) - _planned_pairs(plan)
     return replace(
         question,
         metric=claim.metric or endpoint.metric,
         direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
         margin=endpoint.margin if claim.margin is None else claim.margin,
-        family="exploratory" if is_late else "primary",
-        family_size=n_late if is_late and not is_planned else question.family_size,
+        family="exploratory" if own in late else "primary",
+        family_size=len(late) if own in late else question.family_size,
     )
 
 
@@ -148,7 +147,13 @@ def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:
     if comparison == primary_comparison(plan):
         asked |= set(_claimed_pairs(plan, "before"))
     # Contrasts that were shown and then dropped still had their chance to be wrong.
-    return max(len(asked), plan.n_shown if comparison == "shared" else 0)
+    return len(asked) + (plan.n_gone if comparison == "shared" else 0)
+
+
+def _planned_pairs(plan: AnalysisPlan) -> set[tuple[tuple[frozenset[str], str], str]]:
+    """What was asked before the results: contrasts, and claims written then."""
+    asked = {(_pair(spec), plan.endpoint.metric) for spec in plan.contrasts}
+    return asked | set(_claimed_pairs(plan, "before"))
 
 
 def _claimed_pairs(

@@ -141,6 +141,7 @@ class ContrastResult:
     missing_pairs: tuple[int, ...]
     minimum_detectable: float | None
     seeds_for_margin: int | None
+    seeds_for_verdict: int | None
     sentence: str
 
 

@@ -159,13 +159,13 @@ def _decided(question: Question, ruling: Ruling) -> str:
 
 def _too_few(question: Question, pairs: Pairs) -> str:
     spec, n = question.spec, len(pairs.seeds)
+    prefix = "" if question.is_final else "not final: "
     if pairs.method == "welch":
         return (
-            f"{spec.arm} and {spec.control} share no seed and finished {len(pairs.arm)} and "
-            f"{len(pairs.control)} times, and a verdict on {metric_name(question.metric)} needs "
-            f"3 runs of each"
+            f"{prefix}{spec.arm} and {spec.control} share no seed and finished {len(pairs.arm)} "
+            f"and {len(pairs.control)} times, and a verdict on {metric_name(question.metric)} "
+            f"needs 3 runs of each"
         )
-    prefix = "" if question.is_final else "not final: "
     if pairs.method == "sequential" and not pairs.ended:
         return (
             f"{prefix}{spec.arm} and {spec.control} have not come to the first look, at "

@@ -88,7 +88,9 @@ def shown_seeds(results: Mapping[str, Any]) -> dict[str, list[int]]:
             int(seed) for seed in set(values[item["arm"]]) & set(values[item["control"]])
         )
         for item in results["contrasts"]
-        if item["verdict"] and "extended_after_results" not in item["flags"]
+        if item["verdict"]
+        and item["comparison"] == "shared"
+        and "extended_after_results" not in item["flags"]
     }
 
 

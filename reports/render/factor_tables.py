@@ -71,7 +71,8 @@ def _listed(entry: Document) -> Iterator[tuple[str, str, Document, str]]:
             note += f"; depends on {', '.join(one['depends_on'])}"
         yield _level(one["factor"], one["level"]), "average", one, note
     for one in entry["trends"]:
-        yield one["factor"], f"{one['degree']} trend", one, "a doubling"
+        per = "a doubling" if one["degree"] == "linear" else "a doubling squared"
+        yield one["factor"], f"{one['degree']} trend", one, per
 
 
 def _level(factor: str, level: object) -> str:
@@ -137,12 +138,11 @@ def variance_table(results: Document) -> Table | None:
 
 def _budget_row(arm: Mapping[str, Any]) -> tuple[Cell, ...]:
     label = arm_label(arm["arm"], arm["comparison"])
-    total = arm["seed"] + arm["image"] + arm["interaction"]
     shares = arm["shares"] or (None, None, None)
     return (
         Cell(label, label),
         Cell(str(arm["n_seeds"]), arm["n_seeds"]),
-        Cell(f"{100 * total**0.5:.2f}", total),
+        Cell(f"{100 * arm['sd']:.2f}", arm["sd"]),
         *(
             Cell(numbers.MISSING if share is None else f"{100 * share:.0f} %", share)
             for share in shares

@@ -41,6 +41,9 @@ def markdown(results: Document, costs: Document) -> str:
     parts = [f"# {_escaped(results['study'])}", _escaped(results["question"] or "")]
     if not results["final"]:
         parts.append("**Not final.** Runs are missing, and no verdict is given.")
+    parts += [
+        f"**Deviation from the plan.** {_escaped(text)}" for text in results["plan"]["deviations"]
+    ]
     parts += [f"**Refused** ({m['code']}). {_escaped(m['text'])}" for m in results["refusals"]]
     parts.append("\n".join(map(_finding, results["contrasts"])))
     parts.append("\n".join(map(_claim, results["claims"])))

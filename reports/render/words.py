@@ -62,7 +62,7 @@ def method_notes(results: Document) -> list[tuple[str, str]]:
     metric, unit = spoken(endpoint["metric"]), difference_unit(endpoint["metric"])
     better = "higher" if endpoint["direction"] == "maximize" else "lower"
     return [
-        ("Endpoint", f"{metric}, {better} is better; named before the first run."),
+        ("Endpoint", f"{metric}, {better} is better; {_when(results)}."),
         (
             "Pairs",
             "Arms that share a seed share the split and the order of the images. Each arm is"
@@ -92,6 +92,12 @@ def method_notes(results: Document) -> list[tuple[str, str]]:
     ]
 
 
+def _when(results: Document) -> str:
+    codes = {note["code"] for note in (*results["warnings"], *results["refusals"])}
+    was_changed = "endpoint_changed" in codes
+    return "changed after results were shown" if was_changed else "named before the first run"
+
+
 def _interval_notes(results: Document, unit: str) -> list[tuple[str, str]]:
     endpoint = results["endpoint"]
     confidence = f"{100 * (1 - endpoint['alpha']):g} %"
@@ -114,7 +120,7 @@ def _interval_notes(results: Document, unit: str) -> list[tuple[str, str]]:
             0,
             (
                 "Margin",
-                f"{margin:g} {unit}: the smallest difference that matters, fixed before running."
+                f"{margin:g} {unit}: the smallest difference that matters, {_when(results)}."
                 f" Equivalent means that the difference is smaller than that, shown by two"
                 f" one-sided tests, and not merely that none was found.",
             ),

@@ -8,7 +8,7 @@ from ablations.history import (
     adopted,
     deviations,
     extended,
-    n_shown,
+    n_gone,
     remembering,
     shown_seeds,
     with_shown,
@@ -257,8 +257,8 @@ def test_a_contrast_that_was_shown_and_dropped_is_told_and_still_counts(plain):
     assert said(deviations(extended(history, now), now)) == [
         "2 contrasts of which a verdict had been shown: gone now"
     ]
-    assert (n_shown(history, wide), n_shown(history, now)) == (3, 3)
-    assert n_shown(extended([], now), now) == 1
+    assert (n_gone(history, wide), n_gone(history, now)) == (0, 2)
+    assert n_gone(extended([], now), now) == 0
 
 
 def test_a_recipe_changed_in_one_arm_leaves_its_shown_contrast_behind(plain):
@@ -268,12 +268,12 @@ def test_a_recipe_changed_in_one_arm_leaves_its_shown_contrast_behind(plain):
     history = with_shown(extended([], first), first, {name: [0, 1] for name in names})
     now = plain(arms=[{**arm, "recipe": {"learning_rate": 0.01}}])
     assert [one.code for one in deviations(extended(history, now), now)] == ["contrasts_dropped"]
-    assert n_shown(history, now) == 3
+    assert n_gone(history, now) == 1
 
 
 def test_arms_that_were_all_trained_otherwise_are_another_question(plain, seen):
     other = plain(recipe={"epochs": 2, "batch_size": 32})
-    assert n_shown(seen, other) == 1
+    assert n_gone(seen, other) == 0
 
 
 def test_seeds_that_were_added_seen_and_dropped_again_are_told(seen, plain):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from reports.contrasts import answer
-from reports.plan import ArmFacts, ContrastSpec
-from reports.questions import planned_questions
+from reports.plan import ArmFacts, ClaimSpec, ContrastSpec
+from reports.questions import claimed_question, planned_questions
 from reports.statistics.paired import paired_contrast
 from reports.table import outcomes, validated_runs
 
@@ -274,3 +274,36 @@ def test_a_tuned_contrast_reads_tuned_runs_only(make_runs, make_plan):
     table = validated_runs(make_runs({"control": CONTROL, "a": shifted(0.02)}))
     (question,) = planned_questions(plan)
     assert answer(question, plan, outcomes(table, "test/accuracy")).n_pairs == 0
+
+
+def test_a_report_that_is_made_twice_says_the_same(ask):
+    lost = {"control": CONTROL, "a": [*[0.1 + 1e-4 * i for i in range(4)], "DIVERGED"]}
+    first = ask(lost)
+    assert first.verdict == "worse"
+    again = ask(lost, shown={"a - control": (0, 1, 2, 3)})
+    assert (again.method, again.verdict, again.flags) == ("paired", "worse", first.flags)
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(0.02, "better"), (-0.02, "worse"), (0.0, "equivalent")]
+)
+def test_enough_added_seeds_bring_every_verdict(ask, by, verdict):
+    control = [0.9 + 0.001 * (seed % 3) for seed in range(16)]
+    arm = [x + by + 0.0005 * (-1) ** seed for seed, x in enumerate(control)]
+    shown = {"a - control": tuple(range(5))}
+    result = ask({"control": control, "a": arm}, seeds=tuple(range(16)), shown=shown)
+    assert (result.method, result.verdict) == ("anytime", verdict)
+    assert result.flags == ("extended_after_results",)
+
+
+def test_a_lost_run_of_a_metric_without_a_better_side_is_scored_at_both_ends(make_runs, make_plan):
+    claim = ClaimSpec("a loses less", "a - control", "less", metric="test/loss")
+    values = {
+        "control": [0.5, 0.52, 0.51, 0.5, 0.51],
+        "a": [0.4, 0.43, 0.41, "DIVERGED", "DIVERGED"],
+    }
+    plan = make_plan(["control", "a"], claims=(claim,), arms=())
+    table = validated_runs(make_runs(values, metric="test/loss"))
+    question = claimed_question(claim, plan)
+    result = answer(question, plan, outcomes(table, "test/loss"))
+    assert "failures_decide" in result.flags

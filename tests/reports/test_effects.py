@@ -356,3 +356,25 @@ def test_equal_runs_have_no_effect_and_no_nan(study):
     (entry,) = analyse(runs, plan).effects
     assert all(one["ci_adjusted"] == (0.0, 0.0) for one in entry["marginal"])
     json.dumps(analyse(runs, plan).to_dict(), allow_nan=False)
+
+
+def test_effects_of_a_study_with_added_seeds_are_numbers_alone(study):
+    plan, runs = study()
+    whole = analyse(runs, plan)
+    shown = {contrast.name: (0, 1, 2) for contrast in plan.contrasts}
+    results = analyse(runs, replace(plan, shown=shown))
+    assert "effects_extended" in codes(results.warnings)
+    assert "effects_extended" not in codes(whole.warnings)
+    (entry,), (before,) = results.effects, whole.effects
+    assert entry["anova"] == before["anova"]
+    assert {one["matters"] for one in entry["interactions"]} == {None}
+
+
+def test_an_arm_beside_the_grid_that_gets_no_verdict_leaves_the_grid_its_own(study):
+    plan, runs = study()
+    runs = runs.assign(epochs=5)
+    own = {one["matters"] for entry in analyse(runs, plan).effects for one in entry["interactions"]}
+    assert None not in own
+    runs.loc[runs["arm"] == "pooling=avg", "epochs"] = 9
+    (entry,) = analyse(runs, plan).effects
+    assert {one["matters"] for one in entry["interactions"]} == {None}

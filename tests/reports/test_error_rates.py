@@ -151,10 +151,11 @@ def looking_alarms(n_studies: int, draw: Draw = normal, nominal: float | None = 
     return n_wrong / n_studies
 
 
-def growing_alarms(n_studies: int, draw: Draw = normal) -> float:
+def growing_alarms(n_studies: int, draw: Draw = normal, *, is_trusted: bool = True) -> float:
     """The share of studies that call an arm better or worse at 5 seeds, or at any number after.
 
-    Their verdicts are shown at 5; then seeds are added one by one, and looked at each time.
+    Their verdicts are shown at 5; then seeds are added one by one, and looked at each time. Without
+    trust in the bounds, every fifth number of seeds is analysed, whatever t is.
     """
     rng, n_contrasts = np.random.default_rng(20264), len(ARMS) - 1
     shown = {f"{arm} - control": tuple(range(FIRST)) for arm in ARMS[1:]}
@@ -166,7 +167,10 @@ def growing_alarms(n_studies: int, draw: Draw = normal) -> float:
     n_wrong = 0
     for _ in range(n_studies):
         values = draw(rng, len(ARMS), LAST) + 5 * rng.standard_normal(LAST)
-        n_wrong += any(is_called(values, n, bounds[n], plans[n]) for n in bounds)
+        if is_trusted:
+            n_wrong += any(is_called(values, n, bounds[n], plans[n]) for n in bounds)
+        else:
+            n_wrong += any(is_called(values, n, 0.0, plans[n]) for n in range(FIRST, LAST + 1, 5))
     return n_wrong / n_studies
 
 
@@ -185,3 +189,21 @@ def test_studies_that_are_looked_at_often_are_wrong_as_rarely_in_full(alarms, dr
 def test_looks_that_are_not_allowed_for_would_be_wrong_too_often(monkeypatch):
     monkeypatch.setattr(methods, "_method", lambda *_: "paired")
     assert looking_alarms(FEW, nominal=0.05 / (len(ARMS) - 1)) > 0.08
+
+
+def test_added_seeds_that_are_judged_as_planned_ones_would_be_wrong_too_often(monkeypatch):
+    monkeypatch.setattr(methods, "_method", lambda *_: "paired")
+    assert growing_alarms(FEW, is_trusted=False) > 0.1
+
+
+def test_an_effect_of_two_sd_is_found_in_seeds_that_were_added():
+    rng = np.random.default_rng(20265)
+    shown = {"a - control": tuple(range(FIRST))}
+    plan = plan_of(2, margin=0.1, seeds=tuple(range(15)), shown=shown)
+    found = 0
+    for _ in range(100):
+        values = rng.standard_normal((2, 15)) + 5 * rng.standard_normal(15)
+        values[1] += 2 * np.sqrt(2)
+        (contrast,) = analyse(table_of(values), plan).contrasts
+        found += contrast.verdict == "better"
+    assert found >= 95

@@ -167,6 +167,11 @@ def test_a_look_that_was_planned_is_none_that_was_added():
     assert asked(**changes)[1].method == "sequential"
 
 
+def test_looks_planned_after_a_verdict_was_shown_elsewhere_are_no_looks():
+    changes = {"looks": (3, 6), "shown": frozenset({0, 1, 2, 3})}
+    assert asked(**changes)[1].method == "anytime"
+
+
 def test_added_seeds_come_in_the_order_in_which_they_were_planned():
     arm, control = runs([*ARM, 0.9, 0.91]), runs([*CONTROL, 0.88, 0.89])
     seeds = (0, 1, 2, 7, 6, 3, 4, 5)

@@ -84,8 +84,15 @@ def test_what_was_shown_at_the_shared_recipe_was_not_at_the_tuned_one(make_plan)
 
 
 def test_contrasts_that_were_shown_and_dropped_still_share_alpha(make_plan):
-    (question,) = planned_questions(make_plan(["control", "a"], n_shown=4))
+    (question,) = planned_questions(make_plan(["control", "a"], n_gone=3))
     assert question.family_size == 4
+
+
+def test_a_late_claim_on_a_planned_contrast_is_judged_as_strictly(make_plan):
+    late = ClaimSpec("late", "control - a", "less", written="after_results")
+    plan = make_plan(["control", "a", "b", "c"], claims=(late,))
+    found = claimed_question(late, plan)
+    assert (found.family, found.family_size) == ("primary", 3)
 
 
 def test_a_claim_written_after_results_narrows_nothing_that_was_planned(make_plan):

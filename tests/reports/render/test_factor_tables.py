@@ -41,9 +41,9 @@ BUDGET = {
     "metric": "test/accuracy",
     "arms": [
         {"arm": "control", "comparison": "shared", "n_seeds": 5, "n_images": 10_000, "seed": 1e-6,
-         "image": 8e-6, "interaction": 7e-6, "shares": [0.0625, 0.5, 0.4375]},
+         "image": 8e-6, "interaction": 7e-6, "sd": 0.004, "shares": [0.0625, 0.5, 0.4375]},
         {"arm": "still", "comparison": "shared", "n_seeds": 3, "n_images": 10_000, "seed": 0.0,
-         "image": 0.0, "interaction": 0.0, "shares": None},
+         "image": 0.0, "interaction": 0.0, "sd": 0.0, "shares": None},
     ],
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 import pytest
 
+from reports.render import html, markdown
 from reports.render.words import CLAIMS, FLAGS, claim_sentence, flag_text, method_notes
 
 
@@ -45,3 +46,19 @@ def test_a_claims_sentence_does_not_repeat_its_badge():
     claim = {"verdict": "supported", "sentence": "supported: it is so"}
     assert claim_sentence(claim) == "it is so"
     assert claim_sentence(claim | {"verdict": None}) == "supported: it is so"
+
+
+def test_an_endpoint_that_was_changed_after_results_is_not_called_named_before(results):
+    assert "named before the first run" in dict(method_notes(results))["Endpoint"]
+    results["refusals"] = [{"code": "endpoint_changed", "text": "the margin was 0.01"}]
+    notes = dict(method_notes(results))
+    for heading in ("Endpoint", "Margin"):
+        assert "changed after results were shown" in notes[heading]
+        assert "before the first run" not in notes[heading]
+
+
+def test_deviations_from_the_plan_stand_at_the_top_of_page_and_text(small, costs, provenance):
+    small["plan"]["deviations"] = ["seeds [3] were added after results were shown"]
+    page, text = html(small, costs, provenance), markdown(small, costs)
+    assert page.index("seeds [3] were added") < page.index('class="findings"')
+    assert text.index("seeds \\[3\\] were added") < text.index("## Verdicts")
