@@ -205,7 +205,8 @@ def _size_warnings(
             "may have made the difference; an arm matched in size would tell",
         )
     least = contrast.images_detectable
-    if least is not None and contrast.estimate is not None and abs(contrast.estimate) < least:
+    is_directed = contrast.verdict not in (None, "equivalent", "undecided")
+    if is_directed and least is not None and abs(contrast.estimate or 0.0) < least:
         yield Message(
             "below_test_noise",
             f"{where}: so many test images show a difference of {100 * least:.2f} points or more "

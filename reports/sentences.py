@@ -183,5 +183,6 @@ def _too_few(question: Question, pairs: Pairs) -> str:
 
 def _margin(question: Question) -> str:
     if is_fraction(question.metric):
-        return f"{100 * question.margin:g} points"
+        points = f"{100 * question.margin:g}"
+        return f"{points} point{'' if points == '1' else 's'}"
     return f"{question.margin:g}"

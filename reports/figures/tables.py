@@ -242,7 +242,7 @@ def interaction_table(results: Document) -> pd.DataFrame:
                     arm_label(", ".join(others), entry["comparison"]).strip(),
                     over,
                     level_text(own[over]),
-                    levels[over].index(own[over]),
+                    _along(levels[over]).index(own[over]),
                     f"{rest[0]}={level_text(own[rest[0]])}",
                     levels[rest[0]].index(own[rest[0]]) + CONTROL,
                     unit.shown(arm["mean"]),
@@ -251,6 +251,14 @@ def interaction_table(results: Document) -> pd.DataFrame:
             )
     names = ["panel", "over", "level", "position", "line", "look", "mean", "low", "high"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _along(levels: Sequence[Any]) -> list[Any]:
+    """Levels as an axis has them: numbers, and widths by their sum, from small to large."""
+    sizes = [sum(level) if isinstance(level, list) and level else level for level in levels]
+    if not all(isinstance(size, int | float) for size in sizes):
+        return list(levels)
+    return [level for _, level in sorted(zip(sizes, levels, strict=True), key=lambda pair: pair[0])]
 
 
 def shift_table(results: Document) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         written=WRITTEN,
         notes=method_notes(results),
         flags=tables.worn_flags(results),
+        warnings=_by_code(results["warnings"]),
     )
 
 
@@ -75,6 +76,14 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "plan": tables.fact_table("The plan, as it was written before the runs.", plan),
         "provenance": tables.fact_table("Where and with what this was computed.", provenance),
     }
+
+
+def _by_code(notes: Sequence[Document]) -> dict[str, list[str]]:
+    """The texts of each code, in the order of its first: many of one kind are shown as one."""
+    texts: dict[str, list[str]] = {}
+    for note in notes:
+        texts.setdefault(note["code"], []).append(note["text"])
+    return texts
 
 
 def _endpoint(results: Document) -> str:

@@ -160,3 +160,16 @@ def test_the_title_is_escaped_text(small, costs, provenance):
     small["study"] = "<script>alert(1)</script>"
     title = html(small, costs, provenance).split("<title>")[1].split("</title>")[0]
     assert escaping.unescape(title) == "<script>alert(1)</script>: ablation report"
+
+
+def test_many_notes_of_one_kind_are_shown_as_one_that_opens(small, costs, provenance):
+    one, many = (
+        {"code": code, "text": f"{code} text {number}"}
+        for code, number in (("failed_runs", 0), ("few_pairs", 0))
+    )
+    more = [many | {"text": f"few_pairs text {number}"} for number in range(3)]
+    page = html(small | {"warnings": [one, *more]}, costs, provenance)
+    assert '<p class="warning"><b>Note.</b> failed_runs text 0' in page
+    assert "<b>3 notes</b> like this: few_pairs text 0" in page
+    assert page.count("few_pairs text") == 3
+    assert page.index("<figure") < page.index("failed_runs text 0")
