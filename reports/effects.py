@@ -39,7 +39,6 @@ from reports.statistics.marginal import (
 )
 from reports.table import Cell, Outcomes
 
-_SHOWN_TERMS = 3
 _MISSING: Hashable = object()
 
 
@@ -334,17 +333,18 @@ def _confounded(grid: _Grid) -> str:
     """What cannot be told apart because combinations are missing, main effects first."""
     names = list(grid.levels)
     arms = pd.DataFrame(list(grid.arms), columns=names, dtype=object)
-    found = confounding(arms, names)
-    told = [
-        f"{term} with {', '.join(others[:_SHOWN_TERMS])}"
-        + (f" and {len(others) - _SHOWN_TERMS} more" if len(others) > _SHOWN_TERMS else "")
-        for term, others in sorted(found.confounded.items(), key=lambda pair: pair[0].count(":"))
-    ]
-    more = f"; and {len(told) - _SHOWN_TERMS} more" if len(told) > _SHOWN_TERMS else ""
+    alike = confounding(arms, names, order=1).confounded
+    if alike:  # factors that move together
+        told = [
+            f"{term} with {', '.join(other for other in others if other in names)}"
+            for term, others in alike.items()
+        ]
+    else:
+        told = ["the effect of a factor with its interactions"]
     return (
         f"{grid.label}: {grid.n_lacking} of {grid.n_cells} combinations of {', '.join(names)} are "
         f"not in the design, so that no effect over all levels of the others is estimated; "
-        f"confounded: {'; '.join(told[:_SHOWN_TERMS])}{more}"
+        f"confounded: {'; '.join(told)}"
     )
 
 

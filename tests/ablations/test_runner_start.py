@@ -13,7 +13,7 @@ from ablations.errors import StoreError
 from ablations.executors.crew import Crew
 from ablations.options import RunOptions
 from ablations.record import RunRecord
-from ablations.runner import run_study
+from ablations.runner import run_study, train_study
 from ablations.study_file import parse_study
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore
@@ -102,9 +102,9 @@ def test_processes_that_were_started_early_are_used(tiny, options):
         def observe(event):
             here.update(process.pid for process in multiprocessing.active_children())
 
-        records = run_study(
-            parse_study(tiny()), replace(options, executor="local", workers=1), observe, crew
-        )
+        records: list[RunRecord] = []
+        one_worker = replace(options, executor="local", workers=1)
+        train_study(parse_study(tiny()), one_worker, observe, crew, keep=records.append)
     assert len(records) == 4
     assert here == {early.pid}
 

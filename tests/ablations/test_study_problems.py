@@ -118,7 +118,7 @@ def test_bad_key_is_told_by_path_value_and_what_is_allowed(told, changes, proble
 
 def test_unknown_key_is_told_with_the_nearest(told):
     (problem,) = told(sedes=3)
-    assert problem.startswith("sedes: unknown key 'sedes'; did you mean 'seeds'? (known: arms, ")
+    assert problem.startswith("sedes: unknown key 'sedes'; did you mean 'seeds'? (known: accept, ")
 
 
 @pytest.mark.parametrize(

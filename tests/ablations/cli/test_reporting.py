@@ -44,7 +44,9 @@ def test_only_planned_verdicts_count_as_shown():
             "flags": ["extended_after_results"],
         },
     ]
-    assert shown_seeds({"arms": arms, "contrasts": contrasts}) == {"a - control": [0, 1]}
+    tuned = [{**contrasts[0], "comparison": "tuned", "name": "a - control, tuned"}]
+    shared = [{**contrast, "comparison": "shared"} for contrast in contrasts]
+    assert shown_seeds({"arms": arms, "contrasts": shared + tuned}) == {"a - control": [0, 1]}
 
 
 def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file, store_uri, home):
