@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms
+from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms, size_target
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
 from ablations.record import KEY_SCHEMA, RunState, StoredRun, counting_attempt, digest
 from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
+from lenet_variants import catalogue
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,27 @@ class Plan:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """`plan.json`: what reports and later sessions read."""
-        return {"schema": KEY_SCHEMA, "digest": self.digest, **self._content()}
+        """`plan.json`: what reports and later calls read.
+
+        An arm's family, and the arm whose size it was given, follow from the rest and are in no
+        digest: they are there for readers that know no variants.
+        """
+        content = self._content()
+        arms = [
+            {
+                **plain,
+                "family": catalogue.find(arm.variant).family,
+                "matched_to": self._size_of(arm),
+            }
+            for plain, arm in zip(content["arms"], self.arms, strict=True)
+        ]
+        return {"schema": KEY_SCHEMA, "digest": self.digest, **content, "arms": arms}
+
+    def _size_of(self, arm: Arm) -> str | None:
+        """The arm on the same data set whose size an arm was given, if any."""
+        listed = self.listed(arm)
+        target = None if listed is None else size_target(listed)
+        return None if target is None else target + arm.control.removeprefix(CONTROL)
 
 
 def _level(arm: Arm, factor: str) -> Any:

@@ -15,14 +15,14 @@ import pandas as pd
 from reports.arms import described_arm
 from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
-from reports.contrasts import answer, with_holm
+from reports.contrasts import answer, with_holm, with_matched
 from reports.effects import factor_effects
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets, unusable
 from reports.plan import AnalysisPlan
 from reports.questions import claimed_question, planned_questions, primary_comparison
 from reports.results import Message, Results
-from reports.sections import curve_section, probe_section, sequential_section
+from reports.sections import curve_section, failure_section, probe_section, sequential_section
 from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
 
 _DEVIATIONS = ("unplanned_runs", "extended_after_results")
@@ -64,7 +64,7 @@ def analyse(
     claimed = [gate.asked(claimed_question(claim, plan)) for claim in plan.claims]
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
-    contrasts = tuple(with_holm(answers, questions))
+    contrasts = tuple(with_matched(with_holm(answers, questions), plan))
     effects = factor_effects(
         plan,
         table,
@@ -94,6 +94,7 @@ def analyse(
         contrasts=contrasts,
         effects=effects.entries,
         claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
+        failures=tuple(failure_section(table, plan, cells)),
         curves=() if curves is None else _curves(curves, table, cells),
         probes=probe_section(table, plan, cells),
         sequential=sequential_section(questions, by_cell),

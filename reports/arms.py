@@ -34,10 +34,7 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
     n_failed = failures.total()
     level = 1 - endpoint.alpha
     summary = describe(values.values(), level=level)
-    # How well a perfect network does is known of accuracies only: 1, which is to be maximised.
-    is_known = is_fraction(endpoint.metric) and endpoint.direction == "maximize"
-    chance = plan.chance(name, endpoint.metric) if is_known else None
-    n_lost = n_collapsed(values, chance)
+    n_lost = len(collapsed(values, chance := chance_of(name, plan)))
     return ArmResult(
         name=name,
         control=plan.control_of(name),
@@ -68,17 +65,27 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
     )
 
 
-def n_collapsed(values: Mapping[int, float], chance: float | None) -> int:
-    """Finished runs that learnt next to nothing while another run of the arm learnt.
+def chance_of(arm: str, plan: AnalysisPlan) -> float | None:
+    """The endpoint of a network of `arm` that learnt nothing, where a perfect one's is known too.
+
+    That is so of accuracies only: 1, which is to be maximised.
+    """
+    endpoint = plan.endpoint
+    is_known = is_fraction(endpoint.metric) and endpoint.direction == "maximize"
+    return plan.chance(arm, endpoint.metric) if is_known else None
+
+
+def collapsed(values: Mapping[int, float], chance: float | None) -> list[int]:
+    """Seeds of finished runs that learnt next to nothing while another run of the arm learnt.
 
     A run is near chance if it got at most a tenth of the way from chance to a perfect 1; it
     collapsed if the arm's best run got three tenths of the way. An arm that never learns is a bad
     arm, not a collapsed one. The best run is asked, not the median, so that an arm of which most
-    runs collapse is seen too. 0 where chance is not known.
+    runs collapse is seen too. None where chance is not known.
     """
     if chance is None or chance >= 1 or not values:
-        return 0
-    learnt = [(value - chance) / (1 - chance) for value in values.values()]
-    if max(learnt) < FAR_FROM_CHANCE:
-        return 0
-    return sum(share <= NEAR_CHANCE for share in learnt)
+        return []
+    learnt = {seed: (value - chance) / (1 - chance) for seed, value in values.items()}
+    if max(learnt.values()) < FAR_FROM_CHANCE:
+        return []
+    return [seed for seed, share in sorted(learnt.items()) if share <= NEAR_CHANCE]

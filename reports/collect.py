@@ -138,6 +138,8 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             n_connections=arm["n_connections"],
             growth=tuple(arm["growth"]),
             control=arm.get("control", plan_json["control"]),
+            family=arm.get("family", ""),
+            matched_to=arm.get("matched_to"),
         )
         for arm in plan_json["arms"]
     )

@@ -87,6 +87,41 @@ def with_holm(
     return [_with_holm(result, adjusted[i], questions[i].alpha) for i, result in enumerate(answers)]
 
 
+def with_matched(answers: Sequence[ContrastResult], plan: AnalysisPlan) -> list[ContrastResult]:
+    """The answers, those that size may explain with the name of the one that it cannot.
+
+    That is the contrast, with the same control, of an arm that was given the control's size: of the
+    same family as the confounded arm, and, where that is the control's own family, with everything
+    changed that the confounded arm changes.
+    """
+    return [
+        replace(one, matched=_matched(one, answers, plan))
+        if "capacity_confounded" in one.flags
+        else one
+        for one in answers
+    ]
+
+
+def _matched(
+    confounded: ContrastResult, answers: Sequence[ContrastResult], plan: AnalysisPlan
+) -> str | None:
+    arm, control = plan.facts(confounded.arm), plan.facts(confounded.control)
+    for other in answers:
+        match = plan.facts(other.arm)
+        is_asked_alike = (other.control, other.comparison, other.family) == (
+            confounded.control,
+            confounded.comparison,
+            confounded.family,
+        )
+        is_kin = arm.family != "" and match.family == arm.family
+        is_same_change = (
+            arm.family != control.family or arm.changes.items() <= match.changes.items()
+        )
+        if is_asked_alike and match.matched_to == control.name and is_kin and is_same_change:
+            return other.name
+    return None
+
+
 def _spent(result: ContrastResult, question: Question) -> float | None:
     """p, at several looks times their number: any of them could have been the one.
 
@@ -274,6 +309,7 @@ def _result(question: Question, dataset: str | None, found: _Findings) -> Contra
         minimum_detectable=found.resolution.difference,
         seeds_for_margin=found.resolution.seeds_for_margin,
         seeds_for_verdict=found.resolution.seeds_for_verdict,
+        matched=None,
         sentence=contrast_sentence(
             question,
             found.pairs,

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from reports.plan import AnalysisPlan
-from reports.table import as_number, validated_runs
+from reports.statistics.front import on_front
+from reports.table import Cell, as_number, outcomes, validated_runs
 
 COSTS = (
     "train_seconds",
@@ -25,12 +26,16 @@ COSTS = (
     "stack_size",
 )
 
+FRONTS = ("n_parameters", "n_macs", "train_seconds", "latency_1_seconds")
+"""The costs for which the Pareto set is told: counts hold anywhere, times on one device."""
+
 
 def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
     """Cost of every run, and mean, minimum and maximum over the finished runs of every arm.
 
     A cost that was not measured is None. Runs of all states are listed: a run that diverged has
-    cost its time too.
+    cost its time too. An arm's `fronts` are the costs for which no arm on its data set has at most
+    its mean cost and at least its mean of the endpoint; times of several devices have none.
 
     Args:
         runs: The run table; costs are its columns `cost/...`.
@@ -38,14 +43,53 @@ def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
 
     Raises:
         TableError: The table breaks its schema.
+        UnknownMetricError: The endpoint is no column.
     """
-    rows = _rows(validated_runs(runs), plan)
+    table = validated_runs(runs)
+    rows = _rows(table, plan)
     cells = dict.fromkeys((row["arm"], row["comparison"]) for row in rows)
+    devices = sorted({row["device"] for row in rows if row["device"]})
+    arms = [_arm(cell, rows, plan) for cell in cells]
+    fronts = _fronts(arms, _means(table, plan), plan, n_devices=len(devices))
     return {
-        "device": sorted({row["device"] for row in rows if row["device"]}),
-        "arms": [_arm(cell, rows, plan) for cell in cells],
+        "device": devices,
+        "arms": [arm | {"fronts": held} for arm, held in zip(arms, fronts, strict=True)],
         "runs": rows,
     }
+
+
+def _means(table: pd.DataFrame, plan: AnalysisPlan) -> dict[Cell, float]:
+    """Mean of the endpoint by arm and recipe; one run alone is not ranked, and has none."""
+    by_cell = outcomes(table, plan.endpoint.metric) if len(table) else {}
+    values = {
+        cell: [run.value for run in runs.values() if run.value is not None]
+        for cell, runs in by_cell.items()
+    }
+    return {cell: float(np.mean(held)) for cell, held in values.items() if len(held) > 1}
+
+
+def _fronts(
+    arms: list[dict[str, Any]], means: dict[Cell, float], plan: AnalysisPlan, *, n_devices: int
+) -> list[list[str]]:
+    """For each arm the costs at which it is in the Pareto set of its data set."""
+    held: list[list[str]] = [[] for _ in arms]
+    controls = [plan.control_of(arm["arm"]) for arm in arms]
+    for cost in FRONTS:
+        if cost.endswith("seconds") and n_devices > 1:
+            continue
+        for control in dict.fromkeys(controls):
+            places = [place for place, own in enumerate(controls) if own == control]
+            costs = [_mean_cost(arms[place][cost]) for place in places]
+            values = [means.get((arms[at]["arm"], arms[at]["comparison"])) for at in places]
+            front = on_front(costs, values, direction=plan.endpoint.direction)
+            for place, is_on in zip(places, front, strict=True):
+                held[place] += [cost] if is_on else []
+    return held
+
+
+def _mean_cost(cost: float | dict[str, float | None] | None) -> float | None:
+    """The mean of a measured cost; a count as it is."""
+    return cost["mean"] if isinstance(cost, dict) else cost
 
 
 def _rows(table: pd.DataFrame, plan: AnalysisPlan) -> list[dict[str, Any]]:

@@ -121,6 +121,8 @@ class ArmFacts:
         growth: Size by input size: `{input: [c, h, w], n_parameters, n_macs}` each.
         control: The arm it is compared with, its own name if it is that arm; by default the
             plan's control.
+        family: The architectures its variant is one of.
+        matched_to: The arm whose size it was given, if any.
     """
 
     name: str
@@ -134,6 +136,8 @@ class ArmFacts:
     n_connections: int | None = None
     growth: tuple[Mapping[str, Any], ...] = ()
     control: str = ""
+    family: str = ""
+    matched_to: str | None = None
 
 
 @dataclass(frozen=True)

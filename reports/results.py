@@ -108,7 +108,11 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class ContrastResult:
-    """Arm minus control, oriented so that + is better; `reports.statistics.paired` says more."""
+    """Arm minus control, oriented so that + is better; `reports.statistics.paired` says more.
+
+    `matched` names the contrast that answers without the difference in size, where this one is
+    confounded with it and the study has one.
+    """
 
     name: str
     arm: str
@@ -142,6 +146,7 @@ class ContrastResult:
     minimum_detectable: float | None
     seeds_for_margin: int | None
     seeds_for_verdict: int | None
+    matched: str | None
     sentence: str
 
 
@@ -172,6 +177,7 @@ class Results:
     contrasts: tuple[ContrastResult, ...]
     effects: tuple[Mapping[str, Any], ...] = ()
     claims: tuple[ClaimResult, ...]
+    failures: tuple[Mapping[str, Any], ...] = ()
     curves: tuple[Mapping[str, Any], ...]
     per_class: tuple[Mapping[str, Any], ...] = ()
     probes: Mapping[str, Any]

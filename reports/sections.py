@@ -1,4 +1,4 @@
-"""Sections of a report beside the endpoint: learning curves and probes.
+"""Sections of a report beside the endpoint: learning curves, probes, and what went wrong.
 
 Called by `reports.analysis`, on tables that `reports.table` has validated. Descriptive only: no
 verdict rests on what is here.
@@ -6,6 +6,7 @@ verdict rests on what is here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.arms import chance_of, collapsed
 from reports.methods import level_of, look_path
 from reports.plan import AnalysisPlan
 from reports.questions import Question
@@ -49,6 +51,51 @@ def curve_section(
             entry = {"arm": arm, "comparison": comparison, "metric": metric, "values": shown}
             section.append({**entry, **_band(finished)})
     return section
+
+
+def failure_section(
+    table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]
+) -> list[dict[str, Any]]:
+    """Every run that something went wrong with, arms in the report's order, then by seed.
+
+    Such a run failed, diverged, collapsed (`state` is COLLAPSED here), finished without the
+    endpoint, or says what a probe could not measure. `message` is what it says itself, paths cut to
+    file names; `epoch` is where it diverged.
+    """
+    by_cell = outcomes(table, plan.endpoint.metric)
+    told = {row["run_key"]: row for row in table.to_dict("records")}
+    entries = []
+    for cell in cells:
+        runs = by_cell.get(cell, {})
+        values = {seed: run.value for seed, run in runs.items() if run.value is not None}
+        lost = collapsed(values, chance_of(cell[0], plan))
+        for seed, run in sorted(runs.items()):
+            row = told[run.run_key]
+            message = _without_folders(row.get("message"))
+            state = "COLLAPSED" if seed in lost else run.state
+            if state == "INTERRUPTED" or (
+                state == "FINISHED" and run.value is not None and not message
+            ):
+                continue
+            epoch = as_number(row.get("diverged_epoch"), f"run {run.run_key!r}: diverged_epoch")
+            entries.append(
+                {
+                    "arm": cell[0],
+                    "comparison": cell[1],
+                    "seed": seed,
+                    "state": state,
+                    "epoch": None if epoch is None else int(epoch),
+                    "value": run.value,
+                    "message": message,
+                }
+            )
+    return entries
+
+
+def _without_folders(message: object) -> str:
+    """A message with paths cut to file names: where a study was run is not in its results."""
+    text = message if isinstance(message, str) else ""
+    return re.sub(r"(?<![\w:])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'\"]+)*[\\/](?=[^\s\\/]+)", "", text)
 
 
 def sequential_section(questions: Sequence[Question], outcomes: Outcomes) -> dict[str, Any] | None:

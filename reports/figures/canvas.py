@@ -8,21 +8,27 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.figures.palette import GRID, INK, MUTED
+from reports.figures.labels import shortened
+from reports.figures.palette import GRID, INK, MUTED, look_of
 
-WIDE_INCHES = 8.2
-NARROW_INCHES = 3.7
+WIDE_INCHES = 7.0
+NARROW_INCHES = 3.5
 EPSILON = 1e-6
 FEW_DECADES = 300
+SPARSE_DECADES = 30
 NARROWEST = 4
 
 STYLE: dict[Any, Any] = {
@@ -30,12 +36,12 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "font.size": 7.7,
+    "axes.titlesize": 7.7,
+    "axes.labelsize": 7.7,
+    "xtick.labelsize": 7.3,
+    "ytick.labelsize": 7.3,
+    "legend.fontsize": 7.3,
     "text.color": INK,
     "axes.titlecolor": INK,
     "axes.labelcolor": INK,
@@ -47,10 +53,10 @@ STYLE: dict[Any, Any] = {
     "grid.color": GRID,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
-    "grid.linewidth": 0.7,
-    "xtick.major.width": 0.8,
-    "ytick.major.width": 0.8,
+    "axes.linewidth": 0.7,
+    "grid.linewidth": 0.6,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
@@ -84,27 +90,49 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     )
 
 
-def panel_grid(n_panels: int, *, narrow: bool, title: float) -> tuple[Figure, list[Axes]]:
-    """A figure with `n_panels` equal panels, filled row by row, with room for a key on top.
+@dataclass(frozen=True)
+class Room:
+    """Inches around and in the panels of a grid.
+
+    Attributes:
+        title: Above a panel.
+        key: On top of the figure.
+        left: Left of the first panel of a row, for its labels.
+        height: Of a panel; None for as high as it is wide.
+        labels: Under a panel.
+        foot: Further inches under the lowest ones.
+    """
+
+    title: float
+    key: float = 0.26
+    left: float = 0.53
+    height: float | None = 1.24
+    labels: float = 0.43
+    foot: float = 0.0
+
+
+def panel_grid(n_panels: int, room: Room, *, narrow: bool) -> tuple[Figure, list[Axes]]:
+    """A figure with `n_panels` equal panels, filled row by row.
 
     Args:
         n_panels: At least 1.
+        room: Around the panels.
         narrow: For a phone: two columns instead of four.
-        title: Inches that the title of a panel takes.
     """
     page = NARROW_INCHES if narrow else WIDE_INCHES
     n_columns = min(2 if narrow else 4, n_panels)
     n_rows = -(-n_panels // n_columns)
-    key, left, gap, height, labels = 0.3, 0.62, 0.18, 1.45, 0.5
+    gap = 0.15
     # A lone panel takes half a wide page: a curve is not read better for being longer.
-    width = (page - left - 0.05) / max(n_columns, 1 if narrow else 2) - gap
-    row_height = title + height + labels
-    figure = Figure(figsize=(page, key + n_rows * row_height))
+    width = (page - room.left - 0.05) / max(n_columns, 1 if narrow else 2) - gap
+    height = width if room.height is None else room.height
+    row_height = room.title + height + room.labels
+    figure = Figure(figsize=(page, room.key + n_rows * row_height + room.foot))
     axes = []
     for index in range(n_panels):
         row, column = divmod(index, n_columns)
-        x = left + column * (width + gap)
-        axes.append(axes_at(figure, x, key + row * row_height + title, width, height))
+        x = room.left + column * (width + gap)
+        axes.append(axes_at(figure, x, room.key + row * row_height + room.title, width, height))
     return figure, axes
 
 
@@ -120,8 +148,57 @@ def is_lowest(ax: Axes, grid: list[Axes]) -> bool:
     return all(own.y0 <= other.y0 + EPSILON for other in column if abs(other.x0 - own.x0) < EPSILON)
 
 
-def log_counts(axis: XAxis | YAxis, counts: Iterable[float]) -> None:
-    """A logarithmic axis of counts, wide enough for all and labelled 20k, 50k, 1M."""
+def span(table: pd.DataFrame, room: float = 0.06) -> tuple[float, float] | None:
+    """The least and the largest number of a table, and some room; None where it holds none."""
+    ends = table.to_numpy(dtype=float).ravel()
+    ends = ends[~np.isnan(ends)]
+    if not len(ends):
+        return None
+    low, high = float(ends.min()), float(ends.max())
+    margin = room * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def common_values(grid: list[Axes], table: pd.DataFrame) -> None:
+    """One scale of values for all panels, wide enough for every number of the table."""
+    ends = span(table)
+    for ax in grid if ends else ():
+        ax.set_ylim(ends)
+
+
+def arm_key(figure: Figure, arms: pd.DataFrame, *, columns: int) -> None:
+    """A key of the arms at the foot of a figure: row by row `arm` in its `look`."""
+    keys = []
+    for record in arms.to_dict("records"):
+        look = look_of(record["look"])
+        keys.append(
+            Line2D(
+                [],
+                [],
+                color=look.colour,
+                linestyle=look.linestyle,
+                marker=look.marker,
+                label=shortened(record["arm"], 32),
+            )
+        )
+    figure.legend(
+        handles=keys,
+        loc="lower left",
+        ncols=columns,
+        borderaxespad=0.2,
+        borderpad=0,
+        markerscale=0.8,
+    )
+
+
+def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = False) -> None:
+    """A logarithmic axis, wide enough for all of `counts` and labelled 0.2, 50k, 1M.
+
+    Args:
+        axis: To be made logarithmic.
+        counts: What is drawn along it; what is not above 0 has no place there.
+        is_sparse: Label powers of ten only, where there is little room.
+    """
     present = [count for count in counts if count > 0]
     if axis.axis_name == "x":
         axis.axes.set_xscale("log")
@@ -131,8 +208,9 @@ def log_counts(axis: XAxis | YAxis, counts: Iterable[float]) -> None:
     if high / low < NARROWEST:
         low, high = low / 2, high * 2
     axis.set_view_interval(low, high, ignore=True)
-    leading = (1, 2, 5) if high / low < FEW_DECADES else (1,)
-    ticks = [digit * 10**power for power in range(13) for digit in leading]
+    few = SPARSE_DECADES if is_sparse else FEW_DECADES
+    leading = (1, 2, 5) if high / low < few else (1,)
+    ticks = [digit * 10.0**power for power in range(-9, 13) for digit in leading]
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(_short_count))

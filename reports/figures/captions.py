@@ -5,7 +5,7 @@ Called by `gallery`; the words are plain text, escaped by whoever shows them.
 
 from __future__ import annotations
 
-from reports.figures import tables
+from reports.figures import detail_tables, tables
 from reports.figures.tables import Document
 from reports.figures.units import difference_unit, spoken
 
@@ -80,12 +80,85 @@ def curves(results: Document, measure: str) -> str:
     )
 
 
-def capacity(results: Document) -> str:
-    """The caption of accuracy against size."""
+def cost(results: Document, costs: Document) -> str:
+    """The caption of accuracy against cost."""
+    table = detail_tables.cost_table(results, costs)
+    device = ", ".join(costs["device"]) or "an unknown device"
+    timed = (
+        f" Seconds and latency on {device}; the horizontal bar reaches from the shortest run to the"
+        f" longest."
+        if table["cost"].str.endswith("seconds").any()
+        else ""
+    )
     return (
         f"Mean {spoken(results['endpoint']['metric'])} with its own {CI} t interval,"
-        f" {n_seeds(results)}, against the size of the network (logarithmic). An arm above another"
-        f" at the same size does not owe it to capacity. {RANDOMISED}"
+        f" {n_seeds(results)}, against what the arm costs (logarithmic; MACs are"
+        f" multiply-accumulates).{timed} Filled and joined: by these means no arm is both cheaper"
+        f" and better, which luck alone can bring about. An arm above another at the same size does"
+        f" not owe it to capacity. {RANDOMISED}"
+    )
+
+
+def looks(results: Document) -> str:
+    """The caption of the path over the looks."""
+    level = 100 * (1 - results["endpoint"]["alpha"])
+    numbers = ", ".join(str(look) for look in results["sequential"]["looks"])
+    return (
+        f"Difference to the control at each planned look (n = {numbers} pairs) with the repeated"
+        f" interval, which allows for all looks and all contrasts together at {level:g}{PER_CENT}."
+        f" A contrast stops when it leaves zero, or lies within the margin (shaded). An estimate"
+        f" at which it stopped tends to be too large. {RANDOMISED}"
+    )
+
+
+def budget(results: Document) -> str:
+    """The caption of the tuning budget."""
+    counts = sorted({len(arm["expected_best"]) for arm in results["budget"]["arms"]})
+    shown = " to ".join(str(n) for n in dict.fromkeys(counts[:1] + counts[-1:]))
+    return (
+        f"Best {spoken(results['budget']['metric'])} that so many tuning trials are expected to"
+        f" find, n = {shown} trials an arm (no interval). Where lines cross, the better arm depends"
+        f" on the budget; beyond half of the trials a line rests on a few of the best."
+    )
+
+
+def classes(results: Document) -> str:
+    """The caption of the differences by class."""
+    level = 100 * (1 - results["endpoint"]["alpha"])
+    return (
+        f"Difference in accuracy on the test images of each class, {n_seeds(results)}, with paired"
+        f" t intervals that hold for all classes of a contrast together at {level:g}{PER_CENT}."
+        f" Exploratory: not corrected for the number of contrasts, and no verdict rests on it."
+        f" {RANDOMISED}"
+    )
+
+
+def confusion(results: Document) -> str:
+    """The caption of the confusion matrices."""
+    table = detail_tables.confusion_table(results)
+    wrong = table[table["row"] != table["column"]]
+    most = wrong.sort_values("share", ascending=False, kind="stable").iloc[0]
+    return (
+        f"Mistakes only: the share of each class (down) that is taken for another (across), mean"
+        f" over seeds, {n_seeds(results)}; no interval. The darkest is {most['share']:.1f}"
+        f"{PER_CENT}: {most['true']} taken for {most['predicted']} ({most['arm']})."
+    )
+
+
+def images(results: Document) -> str:
+    """The caption of the images on which two arms disagree."""
+    return (
+        f"Test images on which arm and control disagree most: what the image is, and what each"
+        f" takes it for at most seeds, in colour where that is wrong; {n_seeds(results)}. Chosen"
+        f" because they differ, from a fixed sample: they show kinds of mistakes, not how many."
+    )
+
+
+def layers(results: Document) -> str:
+    """The caption of what was measured by layer."""
+    return (
+        f"Measured by layer, from the input on: mean with its own {CI} t interval,"
+        f" {n_seeds(results)}. {RANDOMISED}"
     )
 
 
@@ -118,10 +191,10 @@ def growth(results: Document) -> str:
     )
 
 
-def alt(results: Document, figure: str) -> str:
+def alt(results: Document, title: str, *, is_estimation: bool = False) -> str:
     """A text that stands in for the picture; the numbers themselves are in the tables."""
-    if figure != "estimation":
-        return f"{figure} of {results['study']}; the numbers are in the tables of this report"
+    if not is_estimation:
+        return f"{title} of {results['study']}; the numbers are in the data linked below"
     unit = difference_unit(results["endpoint"]["metric"])
     differences = tables.difference_table(results)
     parts = [

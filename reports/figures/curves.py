@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures import tables
-from reports.figures.canvas import is_leftmost, is_lowest, panel_grid
+from reports.figures.canvas import Room, is_leftmost, is_lowest, panel_grid
 from reports.figures.labels import wrapped
 from reports.figures.palette import BLUE, GREEN, MUTED, VERMILLION, line_style
 from reports.figures.tables import Document
@@ -78,8 +78,8 @@ def curves_figure(results: Document, measure: str, *, narrow: bool) -> Figure:
     control = tables.main_control(results)
     arms.sort(key=lambda arm: arm != control)
     titles = [wrapped(arm, 16 if narrow else 23) for arm in arms]
-    height = 0.38 if any("\n" in title for title in titles) else 0.24
-    figure, grid = panel_grid(len(arms), narrow=narrow, title=height)
+    height = 0.33 if any("\n" in title for title in titles) else 0.21
+    figure, grid = panel_grid(len(arms), Room(title=height), narrow=narrow)
     for arm, title, ax in zip(arms, titles, grid, strict=True):
         draw_curves(table[table["arm"] == arm], ax)
         if control is not None and arm != control:

@@ -33,8 +33,8 @@ def draw_values(table: pd.DataFrame, ax: Axes) -> None:
         linewidth=0.7,
         zorder=2,
     )
-    _dots(paired, "control", ax, size=14, face=PAPER, edge=MUTED)
-    _dots(placed.dropna(subset=["value"]), "value", ax, size=20, face=BLUE, edge=BLUE)
+    _dots(paired, "control", ax, size=10, face=PAPER, edge=MUTED)
+    _dots(placed.dropna(subset=["value"]), "value", ax, size=15, face=BLUE, edge=BLUE)
 
 
 def _dots(table: pd.DataFrame, column: str, ax: Axes, *, size: float, face: str, edge: str) -> None:
@@ -55,8 +55,8 @@ def _dots(table: pd.DataFrame, column: str, ax: Axes, *, size: float, face: str,
 def draw_means(table: pd.DataFrame, ax: Axes) -> None:
     """Every arm's mean as a diamond on its interval."""
     y = table["row"] + MEAN_LANE
-    ax.hlines(y, table["low"], table["high"], color=INK, linewidth=1.6, zorder=3)
-    ax.scatter(table["mean"], y, s=26, color=INK, marker="D", linewidth=0, zorder=4)
+    ax.hlines(y, table["low"], table["high"], color=INK, linewidth=1.4, zorder=3)
+    ax.scatter(table["mean"], y, s=19, color=INK, marker="D", linewidth=0, zorder=4)
 
 
 def draw_differences(table: pd.DataFrame, ax: Axes) -> None:
@@ -65,11 +65,11 @@ def draw_differences(table: pd.DataFrame, ax: Axes) -> None:
         mark = VERDICTS[record["verdict"]]
         low, high = record["low"], record["high"]
         if not math.isnan(low):
-            ax.hlines(record["row"], low, high, color=mark.paint, linewidth=2, zorder=3)
+            ax.hlines(record["row"], low, high, color=mark.paint, linewidth=1.7, zorder=3)
         ax.scatter(
             record["estimate"],
             record["row"],
-            s=46,
+            s=34,
             marker=mark.marker,
             facecolor=PAPER if mark.is_open else mark.paint,
             edgecolor=mark.paint,
@@ -95,4 +95,4 @@ def draw_cut_ends(table: pd.DataFrame, ax: Axes) -> None:
             (right, ">", record["high"] > right),
         ):
             if is_cut:
-                ax.plot(edge, record["row"], marker, color=paint, markersize=7, clip_on=False)
+                ax.plot(edge, record["row"], marker, color=paint, markersize=6, clip_on=False)

@@ -31,13 +31,13 @@ from reports.figures.palette import BAND, BLUE, GRID, INK, MUTED, PAPER, VERDICT
 from reports.figures.tables import Document, Row
 from reports.figures.units import axis_label, difference_unit
 
-ROW = 0.52
-NARROW_ROW = 0.74
-HEAD = 0.3
-BETWEEN = 0.25
+ROW = 0.445
+NARROW_ROW = 0.66
+HEAD = 0.26
+BETWEEN = 0.22
 # An interval so many times as wide as the middle one is cut.
 LONG = 8
-FOOT = 0.55
+FOOT = 0.48
 # How far above its row's middle a name stands on a phone, and the room it takes, in rows.
 NAME_LIFT, NAME_ROOM, NAME_STRIP = 0.425, 0.14, 0.22
 
@@ -60,12 +60,12 @@ def _wide_figure(results: Document) -> Figure:
     height = ROW * len(panel.rows)
     figure = Figure(figsize=(WIDE_INCHES, HEAD + height + FOOT))
     has_differences = bool(results["contrasts"])
-    left = axes_at(figure, 1.75, HEAD, 2.8 if has_differences else 6.2, height)
+    left = axes_at(figure, 1.5, HEAD, 2.4 if has_differences else 5.3, height)
     _values_panel(results, panel, left)
     for position, row in enumerate(panel.rows):
         _name_beside(position, row, left)
     if has_differences:
-        right = axes_at(figure, 4.8, HEAD, 1.8, height)
+        right = axes_at(figure, 4.1, HEAD, 1.54, height)
         table = tables.difference_table(results)
         _differences_panel(results, panel, table, right)
         for record in tables.records(table):
@@ -116,7 +116,7 @@ def _values_panel(results: Document, panel: _Panel, ax: Axes) -> None:
 
 def _values_key(results: Document, ax: Axes) -> None:
     means = tables.mean_table(results)
-    keys = [Line2D([], [], linestyle="", marker="o", color=BLUE, markersize=4.5)]
+    keys = [Line2D([], [], linestyle="", marker="o", color=BLUE, markersize=4)]
     words = ["a seed"]
     if results["contrasts"]:
         keys.append(
@@ -126,7 +126,7 @@ def _values_key(results: Document, ax: Axes) -> None:
         )
         words.append("its control")
     if not means.empty:
-        keys.append(Line2D([], [], color=INK, marker="D", markersize=4.5, linewidth=1.6))
+        keys.append(Line2D([], [], color=INK, marker="D", markersize=4, linewidth=1.4))
         words.append("mean, 95 % CI" if means["low"].notna().any() else "mean")
     _key(ax, keys, words)
 
@@ -227,6 +227,6 @@ def _text(ax: Axes, x: float, y: float, text: str, align: str, colour: str = INK
         ha=horizontal,
         va=vertical,
         color=colour,
-        fontsize=8.5,
+        fontsize=7.3,
         linespacing=1.15,
     )

@@ -6,7 +6,6 @@ factors. Parallel lines: the effects add up.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures import tables
-from reports.figures.canvas import is_leftmost, is_lowest, panel_grid
+from reports.figures.canvas import Room, common_values, is_leftmost, is_lowest, panel_grid
 from reports.figures.labels import shortened, wrapped
 from reports.figures.palette import PAPER, look_of
 from reports.figures.tables import Document, records
@@ -41,7 +40,7 @@ def draw_interaction(table: pd.DataFrame, ax: Axes) -> None:
         ax.scatter(
             x,
             ordered["mean"],
-            s=36,
+            s=27,
             marker=look.marker,
             color=look.colour,
             edgecolor=PAPER,
@@ -55,8 +54,8 @@ def interaction_figure(results: Document, *, narrow: bool) -> Figure:
     table = tables.interaction_table(results)
     panels = list(dict.fromkeys(table["panel"]))
     titles = [wrapped(panel, 16 if narrow else 23) for panel in panels]
-    height = 0.38 if any("\n" in title for title in titles) else 0.24
-    figure, grid = panel_grid(len(panels), narrow=narrow, title=height)
+    height = 0.33 if any("\n" in title for title in titles) else 0.21
+    figure, grid = panel_grid(len(panels), Room(title=height), narrow=narrow)
     for panel, title, ax in zip(panels, titles, grid, strict=True):
         cells = table[table["panel"] == panel]
         draw_interaction(cells, ax)
@@ -71,12 +70,8 @@ def interaction_figure(results: Document, *, narrow: bool) -> Figure:
 
 
 def _common_values(grid: list[Axes], table: pd.DataFrame, label: str) -> None:
-    ends = table[["low", "mean", "high"]].to_numpy().ravel()
-    ends = ends[~np.isnan(ends)]
-    room = 0.06 * np.ptp(ends) if len(ends) else 0.0
+    common_values(grid, table[["low", "mean", "high"]])
     for ax in grid:
-        if room:
-            ax.set_ylim(ends.min() - room, ends.max() + room)
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
         ax.set_ylabel(label if is_leftmost(ax, grid) else "")
         ax.tick_params(labelleft=is_leftmost(ax, grid))

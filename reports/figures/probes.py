@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from reports.figures import tables
-from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_counts
+from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_axis
 from reports.figures.labels import shortened, wrapped
 from reports.figures.palette import BLUE, GRID, MUTED, OCHRE, VERMILLION, look_of
 from reports.figures.tables import Document, records
@@ -34,7 +34,7 @@ def draw_shift(table: pd.DataFrame, ax: Axes) -> None:
     for pixels, points in table.groupby("pixels"):
         colour, marker, _ = SHIFT_LOOKS[int(str(pixels))]
         ax.hlines(
-            points["row"], points["low"], points["high"], color=colour, linewidth=3, alpha=0.5
+            points["row"], points["low"], points["high"], color=colour, linewidth=2.5, alpha=0.5
         )
         sns.scatterplot(
             data=points,
@@ -42,7 +42,7 @@ def draw_shift(table: pd.DataFrame, ax: Axes) -> None:
             y="row",
             color=colour,
             marker=marker,
-            s=42,
+            s=31,
             linewidth=0,
             legend=False,
             zorder=3,
@@ -56,11 +56,11 @@ def shift_figure(results: Document, *, narrow: bool) -> Figure:
     labels = [
         tables.arm_label(arm["name"], arm["comparison"]) for arm in tables.ordered_arms(results)
     ]
-    row, head, foot = (0.5, 0.45, 0.55) if narrow else (0.34, 0.4, 0.55)
+    row, head, foot = (0.45, 0.4, 0.48) if narrow else (0.3, 0.35, 0.47)
     height = row * len(labels)
     page = NARROW_INCHES if narrow else WIDE_INCHES
     figure = Figure(figsize=(page, head + height + foot))
-    left = 0.1 if narrow else 1.75
+    left = 0.1 if narrow else 1.5
     ax = axes_at(figure, left, head, page - left - 0.12, height)
     draw_shift(table, ax)
     _name_rows(ax, labels, narrow=narrow)
@@ -86,7 +86,7 @@ def _name_rows(ax: Axes, labels: list[str], *, narrow: bool) -> None:
             transform=ax.get_yaxis_transform(),
             ha="left" if narrow else "right",
             va="center",
-            fontsize=8.5,
+            fontsize=7.3,
             linespacing=1.1,
         )
 
@@ -120,7 +120,7 @@ def draw_growth(table: pd.DataFrame, ax: Axes) -> None:
             line["count"],
             color=look.colour,
             marker=look.marker,
-            markersize=5.5,
+            markersize=4.7,
             linestyle=look.linestyle,
             linewidth=1.4,
         )
@@ -131,15 +131,15 @@ def growth_figure(results: Document, *, narrow: bool) -> Figure:
     table = tables.growth_table(results)
     groups = table.drop_duplicates("label")
     columns, room = (1, 40) if narrow else (2, 52)
-    key_room = 0.2 * -(-len(groups) // columns) + 0.15
-    height, page = 2.3, NARROW_INCHES if narrow else WIDE_INCHES
-    figure = Figure(figsize=(page, 0.15 + (height + 0.6) * (2 if narrow else 1) + key_room))
+    key_room = 0.17 * -(-len(groups) // columns) + 0.13
+    height, page = 1.95, NARROW_INCHES if narrow else WIDE_INCHES
+    figure = Figure(figsize=(page, 0.13 + (height + 0.52) * (2 if narrow else 1) + key_room))
     for index, (column, words) in enumerate(GROWTH_PANELS):
-        left = 0.65 if narrow else 0.65 + index * 4.1
-        top = 0.15 + (index * (height + 0.6) if narrow else 0)
-        ax = axes_at(figure, left, top, page - 0.75 if narrow else 3.35, height)
+        left = 0.56 if narrow else 0.56 + index * 3.5
+        top = 0.13 + (index * (height + 0.52) if narrow else 0)
+        ax = axes_at(figure, left, top, page - 0.66 if narrow else 2.86, height)
         draw_growth(table.rename(columns={column: "count"}), ax)
-        log_counts(ax.yaxis, table[column])
+        log_axis(ax.yaxis, table[column])
         _log_sides(ax, sorted(set(table["side"])))
         ax.set_ylabel(words)
     keys = [_growth_key(record, room) for record in records(groups)]
@@ -162,7 +162,7 @@ def _growth_key(record: Document, room: int) -> Line2D:
         [],
         color=look.colour,
         marker=look.marker,
-        markersize=5.5,
+        markersize=4.7,
         linestyle=look.linestyle,
         label=shortened(", ".join(record["arms"]), room),
     )

@@ -51,17 +51,33 @@ def by_control(results: Document) -> dict[str, Document]:
 def _of_control(results: Document, control: str) -> Document:
     arms = [arm for arm in results["arms"] if arm["control"] == control]
     names = {arm["name"] for arm in arms}
+    contrasts = [one for one in results["contrasts"] if one["arm"] in names]
+    compared = {one["name"] for one in contrasts}
     probes = results["probes"] or {}
     return {
         **results,
         "arms": arms,
-        "contrasts": [one for one in results["contrasts"] if one["arm"] in names],
+        "contrasts": contrasts,
         "curves": [one for one in results["curves"] if one["arm"] in names],
         "effects": [one for one in results["effects"] if one["control"] == control],
+        "sequential": _only(results["sequential"], contrasts=("name", compared)),
+        "per_class": _only(results["per_class"], arms=("arm", names), contrasts=("name", compared)),
+        "budget": _only(results["budget"], arms=("arm", names)),
         "probes": {
             probe: [one for one in found if one["arm"] in names] for probe, found in probes.items()
         },
     }
+
+
+def _only(section: Document | None, **kept: tuple[str, set[str]]) -> Document | None:
+    """A section with those entries of its lists whose key is among the kept ones; None if empty."""
+    if not section:
+        return None
+    lists = {
+        name: [one for one in section[name] if one[key] in allowed]
+        for name, (key, allowed) in kept.items()
+    }
+    return {**section, **lists} if any(lists.values()) else None
 
 
 def arm_label(arm: str, comparison: str) -> str:
@@ -72,6 +88,11 @@ def arm_label(arm: str, comparison: str) -> str:
         'mlp (tuned)'
     """
     return arm if comparison == "shared" else f"{arm} ({comparison})"
+
+
+def beside_control(results: Document, contrast: str) -> str:
+    """A contrast's label for a panel: the arm alone where it is compared with the main control."""
+    return contrast.replace(f" - {main_control(results)}", "", 1)
 
 
 def ordered_arms(results: Document) -> list[Document]:
@@ -132,7 +153,7 @@ def mean_table(results: Document) -> pd.DataFrame:
     """Means of two values and more: row, mean, low, high (NaN where there is no interval)."""
     unit = unit_of(results["endpoint"]["metric"])
     records = [
-        (position, unit.shown(row.arm["mean"]), *_bounds(unit, row.arm["ci"]))
+        (position, unit.shown(row.arm["mean"]), *bounds(unit, row.arm["ci"]))
         for position, row in enumerate(estimation_rows(results))
         if row.arm and len(row.arm["values"]) > 1
     ]
@@ -148,13 +169,34 @@ def difference_table(results: Document) -> pd.DataFrame:
         if row.contrast
     ]
     numbers = [
-        (position, unit.shown(contrast["estimate"]), *_bounds(unit, contrast["ci_adjusted"]))
+        (position, unit.shown(contrast["estimate"]), *bounds(unit, contrast["ci_adjusted"]))
         for position, contrast in found
     ]
     # As objects: a column of strings would turn None into NaN.
     verdicts = pd.Series([contrast["verdict"] for _, contrast in found], dtype=object)
     table = pd.DataFrame(numbers, columns=["row", "estimate", "low", "high"])
     return table.assign(verdict=verdicts)
+
+
+def estimation_table(results: Document) -> pd.DataFrame:
+    """All that the estimation plot shows, a row a mark.
+
+    Returns:
+        label (of the row), kind (value, mean, difference), seed (of values), number, low, high,
+        verdict (of differences).
+    """
+    labels = pd.Series([row.label for row in estimation_rows(results)], dtype="object")
+    columns = ["label", "kind", "seed", "number", "low", "high", "verdict"]
+    parts = [
+        value_table(results).rename(columns={"value": "number"}).assign(kind="value"),
+        mean_table(results).rename(columns={"mean": "number"}).assign(kind="mean"),
+        difference_table(results).rename(columns={"estimate": "number"}).assign(kind="difference"),
+    ]
+    parts = [part.assign(label=part["row"].map(labels)).reindex(columns=columns) for part in parts]
+    held = [part.astype({"seed": "Int64"}) for part in parts if len(part)]
+    if held:
+        return pd.concat([part.astype("object") for part in held], ignore_index=True)
+    return pd.DataFrame(columns=columns)
 
 
 def margin_shown(results: Document) -> float:
@@ -199,25 +241,6 @@ def look_positions(results: Document) -> list[int]:
     ]
 
 
-def capacity_table(results: Document) -> pd.DataFrame:
-    """Every counted arm: arm, look, n_parameters, n_macs, and its mean, low, high."""
-    unit = unit_of(results["endpoint"]["metric"])
-    records = [
-        (
-            arm_label(arm["name"], arm["comparison"]),
-            look,
-            arm["n_parameters"],
-            arm["n_macs"],
-            unit.shown(arm["mean"]),
-            *_bounds(unit, arm["ci"]),
-        )
-        for look, arm in zip(look_positions(results), ordered_arms(results), strict=True)
-        if arm["n_parameters"] and arm["n_macs"]
-    ]
-    names = ["arm", "look", "n_parameters", "n_macs", "mean", "low", "high"]
-    return pd.DataFrame(records, columns=names)
-
-
 def interaction_table(results: Document) -> pd.DataFrame:
     """Every arm of a crossed design at its levels of the two factors with the most of them.
 
@@ -246,7 +269,7 @@ def interaction_table(results: Document) -> pd.DataFrame:
                     f"{rest[0]}={level_text(own[rest[0]])}",
                     levels[rest[0]].index(own[rest[0]]) + CONTROL,
                     unit.shown(arm["mean"]),
-                    *_bounds(unit, arm["ci"]),
+                    *bounds(unit, arm["ci"]),
                 )
             )
     names = ["panel", "over", "level", "position", "line", "look", "mean", "low", "high"]
@@ -262,7 +285,7 @@ def _along(levels: Sequence[Any]) -> list[Any]:
 
 
 def shift_table(results: Document) -> pd.DataFrame:
-    """Mean accuracy by shift: row (of `ordered_arms`), pixels, mean, low, high.
+    """Mean accuracy by shift: row (of `ordered_arms`), arm, pixels, mean, low, high.
 
     Zero pixels is the same images in place, which is not quite the accuracy on all test images.
     """
@@ -273,13 +296,14 @@ def shift_table(results: Document) -> pd.DataFrame:
         measure, _, pixels = probed["metric"].partition("_")
         row = row_of.get((probed["arm"], probed["comparison"]))
         if measure == "accuracy" and row is not None:
-            records.append((row, int(pixels), *_mean_and_bounds(probed)))
-    return pd.DataFrame(records, columns=["row", "pixels", "mean", "low", "high"])
+            label = arm_label(probed["arm"], probed["comparison"])
+            records.append((row, label, int(pixels), *_mean_and_ends(probed)))
+    return pd.DataFrame(records, columns=["row", "arm", "pixels", "mean", "low", "high"])
 
 
-def _mean_and_bounds(record: Document) -> tuple[float, float, float]:
+def _mean_and_ends(record: Document) -> tuple[float, float, float]:
     unit = unit_of("test/accuracy")
-    return (unit.shown(record["mean"]), *_bounds(unit, record["ci"]))
+    return (unit.shown(record["mean"]), *bounds(unit, record["ci"]))
 
 
 def growth_table(results: Document) -> pd.DataFrame:
@@ -307,6 +331,7 @@ def growth_table(results: Document) -> pd.DataFrame:
     )
 
 
-def _bounds(unit: Unit, interval: Sequence[float | None] | None) -> tuple[float, float]:
+def bounds(unit: Unit, interval: Sequence[float | None] | None) -> tuple[float, float]:
+    """Both ends of an interval in display units, NaN where there is none."""
     low, high = interval or (None, None)
     return unit.shown(low), unit.shown(high)

@@ -50,7 +50,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         style=Markup(_colours() + (TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        pictures=pictures(results),
+        pictures=pictures(results, costs),
         tables=_tables(results, costs, provenance),
         endpoint=_endpoint(results),
         verdicts=VERDICTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.arms import described_arm, n_collapsed
+from reports.arms import collapsed, described_arm
 from reports.plan import ArmFacts
 from reports.table import Outcome
 
@@ -53,11 +53,12 @@ def test_values_are_raw_whatever_the_direction(make_plan):
     ],
 )
 def test_collapsed_runs_are_near_chance_where_others_learnt(values, n):
-    assert n_collapsed(dict(enumerate(values)), chance=0.1) == n
+    assert len(collapsed(dict(enumerate(values)), chance=0.1)) == n
 
 
 def test_nothing_collapses_where_chance_is_unknown():
-    assert n_collapsed({0: 0.1, 1: 0.9}, chance=None) == 0
+    assert collapsed({0: 0.1, 1: 0.9}, chance=None) == []
+    assert collapsed({3: 0.1, 1: 0.9}, chance=0.1) == [3]
 
 
 def test_collapsed_runs_have_an_interval_for_their_share(make_plan):

@@ -48,3 +48,49 @@ def test_a_cost_that_was_not_measured_is_null(table, make_plan):
 def test_row_order_does_not_matter(table, make_plan):
     plan = make_plan(["control", "a"])
     assert costs(table.sample(frac=1, random_state=3), plan) == costs(table, plan)
+
+
+@pytest.fixture
+def sized(make_runs):
+    """Three arms of 10, 20 and 30 parameters, the second no better than the first."""
+    runs = make_runs({"control": [0.8, 0.8], "a": [0.7, 0.7], "b": [0.9, 0.9]})
+    runs["cost/train_seconds"] = [5.0, 5.0, 4.0, 4.0, 6.0, 6.0]
+    runs["device"] = "cpu"
+    return runs
+
+
+def facts(**more):
+    sizes = {"control": 10, "a": 20, "b": 30}
+    return tuple(ArmFacts(name, n_parameters=n, **more) for name, n in sizes.items())
+
+
+def fronts(told, cost):
+    return [arm["arm"] for arm in told["arms"] if cost in arm["fronts"]]
+
+
+def test_arms_that_no_other_beats_at_size_and_value_are_on_the_front(sized, make_plan):
+    told = costs(sized, make_plan(["control", "a", "b"], arms=facts()))
+    assert fronts(told, "n_parameters") == ["control", "b"]
+    assert fronts(told, "train_seconds") == ["control", "a", "b"]
+    assert fronts(told, "latency_1_seconds") == []
+
+
+def test_where_less_is_better_the_front_is_of_the_low_values(sized, make_plan):
+    plan = make_plan(["control", "a", "b"], direction="minimize", arms=facts())
+    assert fronts(costs(sized, plan), "n_parameters") == ["control", "a"]
+
+
+def test_seconds_on_two_devices_have_no_front(sized, make_plan):
+    sized.loc[0, "device"] = "gpu"
+    told = costs(sized, make_plan(["control", "a", "b"], arms=facts()))
+    assert fronts(told, "train_seconds") == []
+    assert fronts(told, "n_parameters") == ["control", "b"]
+
+
+def test_arms_on_other_data_and_lone_runs_beat_nobody(sized, make_plan):
+    own = (*facts()[:2], ArmFacts("b", n_parameters=30, control="b"))
+    told = costs(sized, make_plan(["control", "a", "b"], arms=own))
+    assert fronts(told, "n_parameters") == ["control", "b"]
+    lone = sized.drop(index=1)
+    told = costs(lone, make_plan(["control", "a", "b"], arms=facts()))
+    assert fronts(told, "n_parameters") == ["a", "b"]

@@ -1,15 +1,20 @@
 """One study's `results.json`, as the analysis wrote it: seven arms, five seeds, one diverged."""
 
+import base64
 import copy
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from reports.figures import pictures
 
-EXAMPLE = json.loads(Path(__file__).with_name("example_results.json").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+EXAMPLE = json.loads((HERE / "example_results.json").read_text(encoding="utf-8"))
+COSTS = json.loads((HERE.parent / "render/example_costs.json").read_text(encoding="utf-8"))
+CLASSES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker")
 
 
 @pytest.fixture
@@ -17,10 +22,121 @@ def results():
     return copy.deepcopy(EXAMPLE)
 
 
+@pytest.fixture
+def costs():
+    return copy.deepcopy(COSTS)
+
+
 @pytest.fixture(scope="session")
 def gallery():
     """Every figure of the example, drawn once."""
-    return pictures(EXAMPLE)
+    return pictures(EXAMPLE, COSTS)
+
+
+def made_classes(results):
+    """A `per_class` section of eight classes, drawn from a generator."""
+    rng = np.random.default_rng(5)
+    arms, contrasts = [], []
+    for arm in results["arms"]:
+        shares = rng.dirichlet(np.ones(len(CLASSES)), len(CLASSES)) * 0.3
+        shares += 0.7 * np.eye(len(CLASSES))
+        own = {"arm": arm["name"], "comparison": arm["comparison"]}
+        arms.append({**own, "classes": list(CLASSES), "confusion": shares.tolist()})
+    for contrast in results["contrasts"]:
+        own = {name: contrast[name] for name in ("name", "arm", "control", "comparison")}
+        differences = rng.normal(0, 0.03, len(CLASSES))
+        classes = [
+            {
+                "class": name,
+                "estimate": d,
+                "ci": [d - 0.01, d + 0.01],
+                "ci_adjusted": [d - 0.02, d + 0.02],
+            }
+            for name, d in zip(CLASSES, differences, strict=True)
+        ]
+        contrasts.append({**own, "classes": classes, "images": made_images(rng)})
+    return {"arms": arms, "contrasts": contrasts}
+
+
+def made_images(rng, n=8):
+    return [
+        {
+            "index": index,
+            "label": "shirt",
+            "arm_right": 1.0,
+            "control_right": 0.2,
+            "arm_predicted": "shirt",
+            "control_predicted": "T-shirt/top",
+            "pixels": {
+                "shape": [1, 28, 28],
+                "base64": base64.b64encode(rng.integers(0, 256, 784, dtype=np.uint8)).decode(),
+            },
+        }
+        for index in range(n)
+    ]
+
+
+def made_looks(results):
+    """A path of one to three looks for each contrast."""
+    states = (
+        ["different"],
+        ["continue", "equivalent"],
+        ["continue", "continue", "undecided-at-max"],
+    )
+    contrasts = []
+    for number, contrast in enumerate(results["contrasts"]):
+        path = [
+            {
+                "state": state,
+                "look": look,
+                "n_pairs": 5 * look,
+                "interval": [0.01 - 0.03 / look, 0.01 + 0.03 / look],
+                "estimate": 0.01,
+                "estimate_at_first_look": 0.01,
+            }
+            for look, state in enumerate(states[number % 3], start=1)
+        ]
+        own = {"name": contrast["name"], "comparison": contrast["comparison"]}
+        contrasts.append({**own, "nominal": 0.01, "path": path})
+    return {"looks": [5, 10, 15], "contrasts": contrasts}
+
+
+def made_budget(results):
+    """Expected bests that rise with the budget."""
+    arms = [
+        {
+            "arm": arm["name"],
+            "expected_best": [0.9 - 0.05 * number / trials for trials in range(1, 21)],
+        }
+        for number, arm in enumerate(results["arms"], start=1)
+    ]
+    return {"metric": "validation/accuracy", "arms": arms}
+
+
+def made_layers(results):
+    """Two measures over four layers."""
+    return [
+        {
+            "arm": arm["name"],
+            "comparison": arm["comparison"],
+            "metric": f"{measure}/{layer}",
+            "mean": 0.1 * number + 0.05 * place + 0.01,
+            "ci": [0.1 * number + 0.05 * place, 0.1 * number + 0.05 * place + 0.02],
+        }
+        for number, arm in enumerate(results["arms"])
+        for measure in ("gradient_norm", "saturation")
+        for place, layer in enumerate(("conv1", "conv2", "fc1", "output"))
+    ]
+
+
+@pytest.fixture
+def detailed(results):
+    """The same study with everything that only some studies have."""
+    results["per_class"] = made_classes(results)
+    results["sequential"] = made_looks(results)
+    results["budget"] = made_budget(results)
+    results["probes"]["gradient_flow"] = made_layers(results)
+    return results
 
 
 @pytest.fixture

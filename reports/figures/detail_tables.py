@@ -1,0 +1,217 @@
+"""Tidy frames for the figures beside the endpoint: costs, classes, looks, budgets, layers.
+
+As in `tables`, the one arithmetic is the axis' unit change; every number is copied from the
+documents. Called by the layouts in this package.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reports.figures.tables import (
+    Document,
+    arm_label,
+    bounds,
+    look_positions,
+    ordered_arms,
+)
+from reports.figures.units import unit_of
+
+COSTS = {
+    "n_parameters": ("parameters", 1.0),
+    "n_macs": ("MACs an image", 1.0),
+    "train_seconds": ("seconds to train a run", 1.0),
+    "latency_1_seconds": ("latency of one image (ms)", 1000.0),
+}
+"""What accuracy is drawn against: the words of the axis and its unit's scale."""
+
+LAYERS = "gradient_flow"
+"""The probe that measures by layer; its metrics are MEASURE/LAYER."""
+
+
+def cost_table(results: Document, costs: Document) -> pd.DataFrame:
+    """Every arm at each of its known costs.
+
+    Returns:
+        cost (a key of `COSTS`), arm, look, at and at_low, at_high (the shortest and longest run;
+        NaN for counts), mean, low, high (of the endpoint), is_on_front. Seconds are left out where
+        several devices took them: they would compare machines.
+    """
+    unit = unit_of(results["endpoint"]["metric"])
+    spent = {(arm["arm"], arm["comparison"]): arm for arm in costs["arms"]}
+    rows = []
+    for look, arm in zip(look_positions(results), ordered_arms(results), strict=True):
+        own = spent.get((arm["name"], arm["comparison"]), {})
+        for cost, (_, scale) in COSTS.items():
+            if cost.endswith("seconds") and len(costs["device"]) > 1:
+                continue
+            at, low, high = (_scaled(end, scale) for end in _spread(own.get(cost)))
+            if at > 0:  # a logarithmic axis has no place for nothing
+                label = arm_label(arm["name"], arm["comparison"])
+                mean = unit.shown(arm["mean"])
+                ends = bounds(unit, arm["ci"])
+                rows.append((cost, label, look, at, low, high, mean, *ends, cost in own["fronts"]))
+    names = ["cost", "arm", "look", "at", "at_low", "at_high", "mean", "low", "high", "is_on_front"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _spread(cost: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - a count, a summary or nothing
+    if isinstance(cost, dict):
+        return cost["mean"], cost["min"], cost["max"]
+    return cost, None, None
+
+
+def _scaled(number: float | None, scale: float) -> float:
+    return float("nan") if number is None else scale * number
+
+
+def sequential_table(results: Document) -> pd.DataFrame:
+    """Every contrast at each look it came to.
+
+    Returns:
+        contrast, n_pairs, state, estimate, low, high (of the repeated interval).
+    """
+    unit = unit_of(results["endpoint"]["metric"])
+    rows = [
+        (
+            arm_label(contrast["name"], contrast["comparison"]),
+            step["n_pairs"],
+            step["state"],
+            unit.shown(step["estimate"]),
+            *bounds(unit, step["interval"]),
+        )
+        for contrast in (results["sequential"] or {"contrasts": ()})["contrasts"]
+        for step in contrast["path"]
+    ]
+    return pd.DataFrame(rows, columns=["contrast", "n_pairs", "state", "estimate", "low", "high"])
+
+
+def budget_table(results: Document) -> pd.DataFrame:
+    """The expected best validation score of every tuned arm by budget: arm, look, trials, best.
+
+    Looks are those of the arm at its shared recipe: one arm has one look in all figures.
+    """
+    budget = results["budget"]
+    if not budget:
+        return pd.DataFrame(columns=["arm", "look", "trials", "best"])
+    unit = unit_of(budget["metric"])
+    names = list(dict.fromkeys(arm["name"] for arm in ordered_arms(results)))
+    rows = [
+        (arm["arm"], names.index(arm["arm"]) - 1, trials, unit.shown(best))
+        for arm in sorted(budget["arms"], key=lambda arm: names.index(arm["arm"]))
+        for trials, best in enumerate(arm["expected_best"], start=1)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "look", "trials", "best"])
+
+
+def class_table(results: Document) -> pd.DataFrame:
+    """Every contrast by class: contrast, row and label of the class, estimate, low, high."""
+    unit = unit_of("test/accuracy")
+    rows = [
+        (
+            arm_label(contrast["name"], contrast["comparison"]),
+            row,
+            one["class"],
+            unit.shown(one["estimate"]),
+            *bounds(unit, one["ci_adjusted"]),
+        )
+        for contrast in (results["per_class"] or {"contrasts": ()})["contrasts"]
+        for row, one in enumerate(contrast["classes"])
+    ]
+    return pd.DataFrame(rows, columns=["contrast", "row", "label", "estimate", "low", "high"])
+
+
+def confusion_table(results: Document) -> pd.DataFrame:
+    """Every arm's answers by class: arm, row, true (class), column, predicted, share (%)."""
+    rows = [
+        (arm_label(arm["arm"], arm["comparison"]), i, true, j, answer, unit_of("accuracy").shown(x))
+        for arm in (results["per_class"] or {"arms": ()})["arms"]
+        for i, (true, shares) in enumerate(
+            zip(arm["classes"], arm["confusion"] or [[] for _ in arm["classes"]], strict=True)
+        )
+        for j, (answer, x) in enumerate(zip(arm["classes"], shares, strict=False))
+    ]
+    return pd.DataFrame(rows, columns=["arm", "row", "true", "column", "predicted", "share"])
+
+
+def image_rows(results: Document) -> list[tuple[str, Sequence[Document]]]:
+    """Of each contrast that has some, the images on which its two arms disagree most."""
+    return [
+        (arm_label(contrast["name"], contrast["comparison"]), contrast["images"])
+        for contrast in (results["per_class"] or {"contrasts": ()})["contrasts"]
+        if contrast["images"]
+    ]
+
+
+def image_table(results: Document) -> pd.DataFrame:
+    """The same images without their pixels, a row each.
+
+    Returns:
+        contrast, index (in the test images), label, arm_right and control_right (per cent of the
+        seeds), arm_predicted, control_predicted.
+    """
+    names = ["index", "label", "arm_right", "control_right", "arm_predicted", "control_predicted"]
+    unit = unit_of("accuracy")
+    table = pd.DataFrame(
+        [
+            (name, *(image[column] for column in names))
+            for name, images in image_rows(results)
+            for image in images
+        ],
+        columns=["contrast", *names],
+    )
+    rights = ["arm_right", "control_right"]
+    return table.assign(**{name: table[name].map(unit.shown) for name in rights})
+
+
+def pixels(image: Document) -> npt.NDArray[np.uint8]:
+    """An image's pixels as matplotlib takes them; shape (H, W), or (H, W, 3) of a coloured one."""
+    channels, height, width = image["pixels"]["shape"]
+    flat = np.frombuffer(base64.b64decode(image["pixels"]["base64"]), dtype=np.uint8)
+    shown = flat.reshape(channels, height, width)
+    return shown.transpose(1, 2, 0) if channels == 3 else shown[0]  # noqa: PLR2004 (RGB)
+
+
+def layer_table(results: Document) -> pd.DataFrame:
+    """What a probe measured by layer.
+
+    Returns:
+        measure, arm, look, place and name of the layer, mean, low, high.
+    """
+    looks = dict(
+        zip(
+            ((arm["name"], arm["comparison"]) for arm in ordered_arms(results)),
+            look_positions(results),
+            strict=True,
+        )
+    )
+    rows = [
+        (measure, arm_label(one["arm"], one["comparison"]), looks[cell], layer, *shown)
+        for one, measure, layer, shown in _by_layer(results)
+        if (cell := (one["arm"], one["comparison"])) in looks
+    ]
+    table = pd.DataFrame(rows, columns=["measure", "arm", "look", "layer", "mean", "low", "high"])
+    place = {name: number for number, name in enumerate(dict.fromkeys(table["layer"]))}
+    table.insert(3, "place", table["layer"].map(place).astype("int64"))
+    return table
+
+
+def _by_layer(
+    results: Document,
+) -> Iterator[tuple[Document, str, str, tuple[float, float, float]]]:
+    for one in (results["probes"] or {}).get(LAYERS, ()):
+        measure, slash, layer = one["metric"].partition("/")
+        if slash:
+            low, high = one["ci"] or (None, None)
+            yield (
+                one,
+                measure,
+                layer,
+                tuple(_scaled(number, 1.0) for number in (one["mean"], low, high)),
+            )  # type: ignore[misc]
