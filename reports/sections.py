@@ -95,7 +95,7 @@ def failure_section(
 def _without_folders(message: object) -> str:
     """A message with paths cut to file names: where a study was run is not in its results."""
     text = message if isinstance(message, str) else ""
-    return re.sub(r"(?<![\w:])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'\"]+)*[\\/](?=[^\s\\/]+)", "", text)
+    return re.sub(r"""(?<![\w:/])(?:[A-Za-z]:)?[\\/](?:[^\s\\/:'"]+[\\/])*(?=[^\s\\/])""", "", text)
 
 
 def sequential_section(questions: Sequence[Question], outcomes: Outcomes) -> dict[str, Any] | None:

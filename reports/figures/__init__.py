@@ -4,6 +4,6 @@
 the tables hold, intervals included, and computes none.
 """
 
-from reports.figures.gallery import Picture, pictures
+from reports.figures.gallery import Picture, figure_data, figure_files, pictures
 
-__all__ = ["Picture", "pictures"]
+__all__ = ["Picture", "figure_data", "figure_files", "pictures"]

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
 from reports.figures.units import difference_unit, spoken, unit_of
-from reports.render import tables
+from reports.render import design_tables, tables
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
@@ -42,7 +42,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"flag": flag_text, "claim_sentence": claim_sentence}
+    environment.filters |= {"flag": flag_text, "claim_sentence": claim_sentence, "base64": _base64}
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     template = environment.get_template("report.html")
     return template.render(
@@ -58,6 +58,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         written=WRITTEN,
         notes=method_notes(results),
         flags=tables.worn_flags(results),
+        matched=tables.matched_contrasts(results),
         warnings=_by_code(results["warnings"]),
     )
 
@@ -73,9 +74,15 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "variance": variance_table(results),
         "probes": tables.probe_tables(results),
         "growth": tables.growth_tables(results),
-        "plan": tables.fact_table("The plan, as it was written before the runs.", plan),
-        "provenance": tables.fact_table("Where and with what this was computed.", provenance),
+        "failures": design_tables.failure_table(results),
+        "card": design_tables.design_card(results, provenance),
+        "plan": design_tables.fact_table("The plan, as it was written before the runs.", plan),
+        "provenance": design_tables.fact_table("Where this was computed.", provenance),
     }
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _by_code(notes: Sequence[Document]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.figures.palette import VERDICTS, VerdictMark
 from reports.figures.tables import arm_label, ordered_arms
-from reports.figures.units import Unit, difference_unit, spoken, unit_of
+from reports.figures.units import Unit, axis_label, difference_unit, spoken, unit_of
 from reports.render import numbers
 
 Document = Mapping[str, Any]
@@ -48,7 +48,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def _words(text: str) -> Cell:
+def words(text: str) -> Cell:
+    """A cell of text, sorted as it reads."""
     return Cell(text, text)
 
 
@@ -81,7 +82,7 @@ def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple
     family = f" ({contrast['family']})" if names_family else ""
     detectable = contrast["minimum_detectable"]
     return (
-        _words(contrast["name"] + family),
+        words(contrast["name"] + family),
         Cell(mark.word, mark.word, mark),
         Cell(numbers.difference(contrast["estimate"], unit), contrast["estimate"]),
         Cell(
@@ -92,15 +93,27 @@ def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple
         Cell(_win_probability(contrast), contrast["win_probability"]),
         Cell(str(contrast["n_pairs"]), contrast["n_pairs"]),
         Cell(numbers.value(detectable, unit), detectable),
-        _words(_notes(contrast)),
+        words(_notes(contrast)),
     )
 
 
 def _notes(contrast: Document) -> str:
     notes = [flag.replace("_", " ") for flag in contrast["flags"]]
+    if contrast["matched"]:
+        notes.append(f"of one size: {contrast['matched']}")
     if contrast["missing_pairs"]:
         notes.append(f"without seed {written(contrast['missing_pairs'])}")
     return ", ".join(notes)
+
+
+def matched_contrasts(results: Document) -> dict[str, Document]:
+    """By contrast that size may explain, the one between arms of one size that stands for it."""
+    held = {(one["name"], one["comparison"]): one for one in results["contrasts"]}
+    return {
+        one["name"]: held[one["matched"], one["comparison"]]
+        for one in results["contrasts"]
+        if one["matched"]
+    }
 
 
 def _win_probability(contrast: Document) -> str:
@@ -128,7 +141,7 @@ def arms_table(results: Document) -> Table:
 
 def _arm_row(arm: Document, unit: Unit) -> tuple[Cell, ...]:
     return (
-        _words(arm_label(arm["name"], arm["comparison"])),
+        words(arm_label(arm["name"], arm["comparison"])),
         Cell(str(arm["n_finished"]), arm["n_finished"]),
         Cell(_failures(arm), arm["n_failed"]),
         Cell(numbers.value(arm["mean"], unit), arm["mean"]),
@@ -158,29 +171,47 @@ COST_COLUMNS = (
 )
 
 
+FRONTS = {
+    "n_parameters": "parameters",
+    "n_macs": "MACs",
+    "train_seconds": "training",
+    "latency_1_seconds": "latency",
+}
+
+
 def cost_table(results: Document, costs: Document) -> Table:
-    """A row an arm: size, time, throughput, memory and failed runs."""
-    failed = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
+    """A row an arm: what it reaches, its size, time, throughput, memory and failed runs."""
+    held = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
+    metric = results["endpoint"]["metric"]
+    unit = unit_of(metric)
     heads = (
         Head("arm", is_number=False),
+        Head(axis_label(metric)),
         *(Head(text) for text in ("parameters", "MACs an image", "runs")),
         *(Head(text) for _, text, _ in COST_COLUMNS),
         Head("failed"),
+        Head("unbeaten at its", is_number=False),
     )
     rows = tuple(
-        _cost_row(arm, failed.get((arm["arm"], arm["comparison"]))) for arm in costs["arms"]
+        _cost_row(arm, held.get((arm["arm"], arm["comparison"])), unit) for arm in costs["arms"]
     )
     device = ", ".join(costs["device"]) or "an unknown device"
-    return Table(f"Means over finished runs on {device}.", heads, rows)
+    caption = (
+        f"Means over finished runs on {device}. Unbeaten: no arm on the same data is, by its mean,"
+        f" at least as good at no more of that cost."
+    )
+    return Table(caption, heads, rows)
 
 
-def _cost_row(arm: Document, results_arm: Document | None) -> tuple[Cell, ...]:
+def _cost_row(arm: Document, results_arm: Document | None, unit: Unit) -> tuple[Cell, ...]:
+    mean = results_arm["mean"] if results_arm else None
     measured = []
     for name, _, write in COST_COLUMNS:
-        mean = (arm[name] or {}).get("mean")
-        measured.append(Cell(write(mean), mean))
+        cost = (arm[name] or {}).get("mean")
+        measured.append(Cell(write(cost), cost))
     return (
-        _words(arm_label(arm["arm"], arm["comparison"])),
+        words(arm_label(arm["arm"], arm["comparison"])),
+        Cell(numbers.value(mean, unit), mean),
         Cell(numbers.count(arm["n_parameters"]), arm["n_parameters"]),
         Cell(numbers.count(arm["n_macs"]), arm["n_macs"]),
         Cell(str(arm["n_finished"]), arm["n_finished"]),
@@ -188,6 +219,7 @@ def _cost_row(arm: Document, results_arm: Document | None) -> tuple[Cell, ...]:
         Cell(_failures(results_arm), results_arm["n_failed"])
         if results_arm
         else Cell(numbers.MISSING),
+        words(", ".join(FRONTS[cost] for cost in arm["fronts"])),
     )
 
 
@@ -209,7 +241,7 @@ def _probe_table(name: str, records: Sequence[Document]) -> Table:
     rows = []
     for arm in dict.fromkeys(arm for arm, _ in found):
         cells = [_probe_cell(found.get((arm, metric)), metric) for metric in metrics]
-        rows.append((_words(arm), *cells))
+        rows.append((words(arm), *cells))
     heads = (
         Head("arm", is_number=False),
         *(Head(_metric_head(name, metric)) for metric in metrics),
@@ -246,7 +278,7 @@ def growth_tables(results: Document) -> list[Table]:
     ]
 
 
-def _growth_table(probed: Sequence[Document], column: str, words: str) -> Table:
+def _growth_table(probed: Sequence[Document], column: str, title: str) -> Table:
     counts = {
         (arm["arm"], "x".join(map(str, step["input"]))): step[column]
         for arm in probed
@@ -255,22 +287,22 @@ def _growth_table(probed: Sequence[Document], column: str, words: str) -> Table:
     sizes = list(dict.fromkeys(size for _, size in counts))
     rows = tuple(
         (
-            _words(arm),
+            words(arm),
             *(Cell(numbers.count(counts.get((arm, s))), counts.get((arm, s))) for s in sizes),
         )
         for arm in dict.fromkeys(arm for arm, _ in counts)
     )
     heads = (Head("arm", is_number=False), *(Head(size) for size in sizes))
-    return Table(f"{words} by input (channels x height x width).", heads, rows)
+    return Table(f"{title} by input (channels x height x width).", heads, rows)
 
 
 def changes_table(results: Document) -> Table:
     """What sets each arm apart: its variant and what it changes."""
     rows = tuple(
         (
-            _words(arm_label(arm["name"], arm["comparison"])),
-            _words(arm["variant"] or numbers.MISSING),
-            _words(_pairs(arm["changes"]) or "nothing"),
+            words(arm_label(arm["name"], arm["comparison"])),
+            words(arm["variant"] or numbers.MISSING),
+            words(_pairs(arm["changes"]) or "nothing"),
         )
         for arm in ordered_arms(results)
     )
@@ -293,23 +325,6 @@ def written(item: Any) -> str:  # noqa: ANN401 - a leaf of free JSON
     if isinstance(item, Mapping):
         return _pairs(item)
     return str(item)
-
-
-def fact_table(caption: str, facts: Mapping[str, Any]) -> Table:
-    """A nested mapping as two columns, the path of keys and the value."""
-    heads = (Head("what", is_number=False), Head("value", is_number=False))
-    return Table(caption, heads, tuple(_fact_rows(facts, "")))
-
-
-def _fact_rows(facts: Mapping[str, Any], prefix: str) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for key, item in facts.items():
-        path = f"{prefix}{key}"
-        if isinstance(item, Mapping) and item:
-            rows += _fact_rows(item, f"{path}.")
-        else:
-            rows.append((_words(path), _words(written(item))))
-    return rows
 
 
 def worn_flags(results: Document) -> list[str]:

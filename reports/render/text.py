@@ -15,6 +15,7 @@ from typing import Any
 from reports.costs import COSTS
 from reports.figures.palette import VERDICTS
 from reports.render import tables
+from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
@@ -51,6 +52,8 @@ def markdown(results: Document, costs: Document) -> str:
     if results["contrasts"]:
         parts += ["## Verdicts", _table(tables.verdict_table(results))]
     parts += ["## Arms", _table(tables.arms_table(results))]
+    failures = failure_table(results)
+    parts += ["## What went wrong", _table(failures)] if failures else []
     factors = effect_tables(results)
     parts += ["## Factors", *map(_table, factors)] if factors else []
     noise = variance_table(results)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from reports.analysis import analyse
 from reports.contrasts import answer
 from reports.plan import ArmFacts, ClaimSpec, ContrastSpec
 from reports.questions import claimed_question, planned_questions
@@ -203,6 +206,32 @@ def test_arms_of_other_size_are_confounded_with_capacity(ask):
     assert "capacity_confounded" in ask(values, arms=arms(1101)).flags
     assert "capacity_confounded" in ask(values, arms=arms(900)).flags
     assert ask(values, arms=arms(1100)).flags == ()
+
+
+def matched_of(make_runs, make_plan, *others):
+    """By contrast the one that stands for it, of arms of 1,000 or 2,000 parameters."""
+    arms = (ArmFacts("control", family="lenet", n_parameters=1000), *others)
+    values = {arm.name: CONTROL for arm in arms}
+    results = analyse(make_runs(values), make_plan(list(values), arms=arms))
+    return {one.arm: one.matched for one in results.contrasts}
+
+
+def test_a_contrast_that_size_may_explain_names_the_one_of_equal_size(make_runs, make_plan):
+    mlp = ArmFacts("mlp", family="mlp", n_parameters=2000)
+    sized = ArmFacts("sized", family="mlp", n_parameters=1001, matched_to="control")
+    assert matched_of(make_runs, make_plan, mlp, sized) == {"mlp": "sized - control", "sized": None}
+
+
+def test_only_an_arm_that_was_given_the_size_and_has_the_change_stands_for_another(
+    make_runs, make_plan
+):
+    wide = ArmFacts("wide", family="lenet", n_parameters=2000, changes={"channels": [12, 32]})
+    plain = ArmFacts("plain", family="lenet", n_parameters=1000, changes={"channels": [12, 32]})
+    other = replace(plain, name="other", matched_to="control", changes={"pooling": "avg"})
+    same = replace(plain, name="same", matched_to="control")
+    mlp = ArmFacts("mlp", family="mlp", n_parameters=1000, matched_to="control")
+    assert matched_of(make_runs, make_plan, wide, plain, other, mlp)["wide"] is None
+    assert matched_of(make_runs, make_plan, wide, other, same)["wide"] == "same - control"
 
 
 def test_minimised_metric_is_a_negated_maximised_one(ask):

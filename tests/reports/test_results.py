@@ -48,6 +48,7 @@ def test_every_key_of_the_contract_is_there():
         "contrasts",
         "effects",
         "claims",
+        "failures",
         "curves",
         "per_class",
         "probes",
@@ -85,7 +86,8 @@ def test_values_are_json_values():
             "ci_equivalence p p_adjusted p_sign_flip p_equivalence margin sd_difference "
             "correlation hedges_dz win_probability win_probability_ci relative_error_reduction "
             "new_images_ci images_detectable estimate_with_failures verdict flags n_pairs "
-            "missing_pairs minimum_detectable seeds_for_margin seeds_for_verdict sentence",
+            "missing_pairs minimum_detectable seeds_for_margin seeds_for_verdict matched "
+            "sentence",
         ),
         (ClaimResult, "text verdict sentence numbers figure written digest"),
     ],

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from reports.plan import ArmFacts
-from reports.sections import curve_section, probe_section
+from reports.sections import curve_section, failure_section, probe_section
 from reports.table import validated_curves, validated_runs
 
 CELLS = [("control", "shared")]
@@ -84,3 +84,62 @@ def test_growth_comes_from_the_plan(make_runs, make_plan):
     plan = make_plan(["control", "a"], arms=(ArmFacts("control", growth=growth), ArmFacts("a")))
     section = probe_section(validated_runs(make_runs({"control": [0.9]})), plan, CELLS)
     assert section["image_size"] == [{"arm": "control", "growth": [growth[0]]}]
+
+
+def failures_of(make_runs, make_plan, values, **columns):
+    runs = make_runs(values).assign(**columns)
+    return failure_section(validated_runs(runs), make_plan(list(values)), CELLS)
+
+
+def test_runs_that_failed_diverged_or_collapsed_are_listed_with_their_words(make_runs, make_plan):
+    found = failures_of(
+        make_runs,
+        make_plan,
+        {"control": [0.9, "DIVERGED", 0.11, "FAILED", "INTERRUPTED"]},
+        message=[
+            "",
+            "the loss was not finite in epoch 2",
+            "",
+            "OSError: /home/me/net.py is gone",
+            "",
+        ],
+        diverged_epoch=[None, 2, None, None, None],
+    )
+    told = [
+        (one["seed"], one["state"], one["epoch"], one["value"], one["message"]) for one in found
+    ]
+    assert told == [
+        (1, "DIVERGED", 2, None, "the loss was not finite in epoch 2"),
+        (2, "COLLAPSED", None, 0.11, ""),
+        (3, "FAILED", None, None, "OSError: net.py is gone"),
+    ]
+
+
+def test_a_finished_run_is_listed_where_a_probe_failed_or_the_endpoint_is_missing(
+    make_runs, make_plan
+):
+    found = failures_of(
+        make_runs,
+        make_plan,
+        {"control": [0.9, float("nan"), 0.9]},
+        message=["", "", "probe shift: ValueError: no"],
+    )
+    assert [(one["seed"], one["state"]) for one in found] == [(1, "FINISHED"), (2, "FINISHED")]
+
+
+def test_a_table_that_says_nothing_of_failures_has_none(make_runs, make_plan):
+    assert failures_of(make_runs, make_plan, {"control": [0.9, 0.9]}) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("its log: /work/logs/worker-1.log", "its log: worker-1.log"),
+        (r"C:\Users\me\net.py failed", "net.py failed"),
+        ("images/s fell to 3/4 of it", "images/s fell to 3/4 of it"),
+        ("see https://example.org/a/b", "see https://example.org/a/b"),
+    ],
+)
+def test_folders_are_cut_and_words_are_not(make_runs, make_plan, message, left):
+    (one,) = failures_of(make_runs, make_plan, {"control": ["FAILED"]}, message=[message])
+    assert one["message"] == left

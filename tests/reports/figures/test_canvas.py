@@ -1,14 +1,18 @@
 import matplotlib as mpl
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import (
+    Room,
     axes_at,
+    common_values,
     house_style,
     is_leftmost,
     is_lowest,
-    log_counts,
+    log_axis,
     panel_grid,
+    span,
 )
 
 
@@ -25,7 +29,7 @@ def test_axes_are_placed_in_inches_from_the_upper_left():
 
 
 def test_a_grid_knows_its_outer_panels():
-    _, grid = panel_grid(7, narrow=False, title=0.3)
+    _, grid = panel_grid(7, Room(title=0.3), narrow=False)
     assert [is_leftmost(ax, grid) for ax in grid] == [i in (0, 4) for i in range(7)]
     assert [is_lowest(ax, grid) for ax in grid] == [i >= 3 for i in range(7)]
 
@@ -33,7 +37,7 @@ def test_a_grid_knows_its_outer_panels():
 @pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("n_panels", [1, 2, 5, 20])
 def test_panels_stay_on_the_page_and_apart(n_panels, narrow):
-    _, grid = panel_grid(n_panels, narrow=narrow, title=0.3)
+    _, grid = panel_grid(n_panels, Room(title=0.3), narrow=narrow)
     boxes = [ax.get_position() for ax in grid]
     assert len(boxes) == n_panels
     assert all(0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
@@ -46,6 +50,32 @@ def test_panels_stay_on_the_page_and_apart(n_panels, narrow):
 )
 def test_counts_are_labelled_short(counts, label):
     ax = Figure().add_subplot()
-    log_counts(ax.xaxis, counts)
+    log_axis(ax.xaxis, counts)
     ticks = [ax.xaxis.get_major_formatter()(tick, 0) for tick in ax.xaxis.get_majorticklocs()]
     assert label in ticks
+
+
+def test_what_is_below_one_has_labels_too_and_few_where_there_is_little_room():
+    ax = Figure().add_subplot()
+    log_axis(ax.xaxis, [0.012, 0.4, float("nan")])
+    assert 0.05 in ax.get_xticks()
+    log_axis(ax.xaxis, [0.012, 0.4], is_sparse=True)
+    assert list(ax.get_xticks()) == pytest.approx([0.01, 0.1])
+
+
+def test_panels_share_a_scale_that_holds_every_number():
+    grid = [Figure().add_subplot() for _ in range(2)]
+    table = pd.DataFrame({"low": [1.0, float("nan")], "high": [2.0, 3.0]})
+    common_values(grid, table)
+    assert [ax.get_ylim() for ax in grid] == [pytest.approx((0.88, 3.12))] * 2
+    assert span(pd.DataFrame({"low": [float("nan")]})) is None
+    assert span(pd.DataFrame({"low": [2.0]})) == (1.5, 2.5)
+
+
+def test_square_panels_and_their_foot_stay_on_the_page():
+    figure, grid = panel_grid(3, Room(title=0.3, height=None, foot=0.5), narrow=True)
+    sizes = {tuple(round(x, 6) for x in ax.get_window_extent().size) for ax in grid}
+    assert len(sizes) == 1
+    width, height = sizes.pop()
+    assert width == pytest.approx(height)
+    assert min(ax.get_position().y0 for ax in grid) * figure.get_figheight() >= 0.5

@@ -1,11 +1,14 @@
 from reports.figures import captions
 
 
-def test_every_caption_says_n_and_what_a_seed_drew(results):
+def test_every_caption_says_n_and_what_a_seed_drew(detailed, costs):
+    results = detailed
     written = [
         captions.estimation(results),
         captions.curves(results, "loss"),
-        captions.capacity(results),
+        captions.cost(results, costs),
+        captions.classes(results),
+        captions.layers(results),
         captions.shift(results),
     ]
     for caption in written:
@@ -35,8 +38,30 @@ def test_growth_says_that_it_is_counted_and_which_arms_share_a_line(results):
 
 
 def test_the_text_for_the_estimation_plot_reads_its_numbers(results):
-    assert "activation=relu - control: +1.94 points, better" in captions.alt(results, "estimation")
+    assert "activation=relu - control: +1.94 points, better" in captions.alt(
+        results, "Every seed", is_estimation=True
+    )
 
 
 def test_one_seed_is_singular():
     assert captions.n_seeds({"arms": [{"n_finished": 1}]}) == "n = 1 seed an arm"
+
+
+def test_costs_say_where_they_were_measured_and_what_a_filled_mark_is_worth(results, costs):
+    caption = captions.cost(results, costs)
+    assert "Seconds and latency on cpu: Example Processor, 1 thread" in caption
+    assert "luck alone" in caption
+    assert "Seconds" not in captions.cost(results, costs | {"device": ["cpu", "cuda"]})
+
+
+def test_looks_budget_and_errors_say_what_they_rest_on(detailed):
+    assert "(n = 5, 10, 15 pairs)" in captions.looks(detailed)
+    assert "n = 20 trials an arm" in captions.budget(detailed)
+    assert "Exploratory" in captions.classes(detailed)
+    assert "n = 4 to 5 seeds an arm" in captions.images(detailed)
+
+
+def test_the_worst_confusion_is_named_with_its_share(detailed):
+    shares = [row for arm in detailed["per_class"]["arms"] for row in arm["confusion"]]
+    most = max(x for number, row in enumerate(shares) for j, x in enumerate(row) if j != number % 8)
+    assert f"The darkest is {100 * most:.1f}" in captions.confusion(detailed)

@@ -1,8 +1,12 @@
+import csv
+import io
+
 import pytest
+from PIL import Image
 
-from reports.figures import pictures
+from reports.figures import figure_data, figure_files, pictures
 
-NAMES = ["estimation", "curves-loss", "curves-accuracy", "capacity", "shift", "growth"]
+NAMES = ["estimation", "curves-loss", "curves-accuracy", "cost", "shift", "growth"]
 
 
 def test_every_figure_is_drawn_twice_with_title_and_caption(gallery):
@@ -14,38 +18,86 @@ def test_every_figure_is_drawn_twice_with_title_and_caption(gallery):
         assert "n = " in picture.caption
 
 
-def test_the_same_results_give_the_same_bytes(results, gallery):
-    assert pictures(results) == gallery
+def test_the_same_documents_give_the_same_bytes(results, costs, gallery):
+    assert pictures(results, costs) == gallery
 
 
 @pytest.mark.parametrize("study", ["one_arm", "one_seed", "all_failed"])
-def test_small_and_broken_studies_have_all_their_figures(study, request):
+def test_small_and_broken_studies_have_all_their_figures(study, costs, request):
     results = request.getfixturevalue(study)
     results["curves"] = [c for c in results["curves"] if c["metric"] == "train/loss"][:2]
-    assert list(pictures(results)) == [name for name in NAMES if name != "curves-accuracy"]
+    assert list(pictures(results, costs)) == [name for name in NAMES if name != "curves-accuracy"]
 
 
-def test_what_was_not_measured_is_not_drawn(results):
+def test_what_was_not_measured_is_not_drawn(results, costs):
     results |= {"curves": [], "probes": {}}
-    assert list(pictures(results)) == ["estimation", "capacity"]
+    assert list(pictures(results, costs)) == ["estimation", "cost"]
 
 
-def test_a_study_without_arms_has_no_figures(results):
+def test_a_study_without_arms_has_no_figures(results, costs):
     results |= {"arms": [], "contrasts": [], "curves": [], "probes": {}}
-    assert pictures(results) == {}
+    assert pictures(results, costs) == {}
 
 
-def test_each_data_set_has_its_own_figures(results, gallery):
+def test_each_data_set_has_its_own_figures(results, costs, gallery):
     """Arms on two data sets share no axis: neither is measured against the other's control."""
     there = on_another_data_set(results)
     both = {key: results[key] + there[key] for key in ("arms", "contrasts", "curves")}
     probes = {name: found + there["probes"][name] for name, found in results["probes"].items()}
-    drawn = pictures({**results, **both, "probes": probes})
+    spent = [arm | {"arm": f"{arm['arm']} on digits"} for arm in costs["arms"]]
+    both_costs = costs | {"arms": costs["arms"] + spent}
+    drawn = pictures({**results, **both, "probes": probes}, both_costs)
     assert list(drawn) == [*NAMES, *(f"{name}-2" for name in NAMES)]
-    assert [drawn[name].wide for name in NAMES] == [gallery[name].wide for name in NAMES]
+    assert [drawn[name].data for name in NAMES] == [gallery[name].data for name in NAMES]
+    assert paths(drawn["cost"].wide) == paths(gallery["cost"].wide)
     assert drawn["shift"].title == f"{gallery['shift'].title}, beside control"
     assert drawn["shift-2"].title.endswith(", beside control on digits")
     assert "control on digits" in drawn["estimation-2"].wide
+
+
+def test_what_only_some_studies_have_is_drawn_where_it_is(detailed, costs):
+    drawn = list(pictures(detailed, costs))
+    assert drawn == [
+        *("estimation", "looks", "budget", "curves-loss", "curves-accuracy", "cost"),
+        *("classes", "confusion", "images", "shift", "layers", "growth"),
+    ]
+
+
+def test_every_figure_comes_with_what_it_shows(results, gallery):
+    rows = list(csv.DictReader(io.StringIO(gallery["estimation"].data)))
+    means = {row["label"]: float(row["number"]) for row in rows if row["kind"] == "mean"}
+    assert means == {arm["name"]: pytest.approx(100 * arm["mean"]) for arm in results["arms"]}
+    assert not any(name in rows[0] for name in ("row", "look"))
+    assert all(len(picture.data.splitlines()) > 1 for picture in gallery.values())
+
+
+def test_files_are_as_wide_as_a_text_or_a_column_and_always_the_same(results, costs):
+    results |= {"curves": [], "probes": {}}
+    files = figure_files(results, costs, ["png", "pdf", "svg"])
+    kinds = ("pdf", "png", "svg")
+    names = [f"{name}{end}" for name in ("estimation", "cost") for end in ("", "-column")]
+    assert sorted(files) == sorted(f"{name}.{kind}" for name in names for kind in kinds)
+    for name, inches in (("cost", 7.0), ("cost-column", 3.5)):
+        with Image.open(io.BytesIO(files[f"{name}.png"])) as image:
+            assert image.width == round(300 * inches)
+            assert image.getpixel((0, 0)) == (255, 255, 255, 255)
+        assert f'width="{72 * inches:g}pt"'.encode() in files[f"{name}.svg"]
+        assert files[f"{name}.pdf"].startswith(b"%PDF")
+    assert figure_files(results, costs, ["pdf", "png", "svg"]) == files
+
+
+def test_no_kind_of_file_asks_for_no_figure(results, costs):
+    assert figure_files(results, costs, []) == {}
+
+
+def test_data_of_all_figures_come_without_drawing_them(results, costs, gallery):
+    expected = {f"{name}.csv": picture.data for name, picture in gallery.items()}
+    assert figure_data(results, costs) == expected
+
+
+def paths(svg):
+    """What is drawn, without the words read aloud."""
+    return svg.partition(">")[2]
 
 
 def on_another_data_set(results):

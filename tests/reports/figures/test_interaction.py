@@ -72,9 +72,9 @@ def test_an_arm_that_never_finished_leaves_a_gap(crossed, ax):
     assert not np.isnan(drawn[1:, 1]).any()
 
 
-def test_it_is_in_the_gallery_where_two_factors_cross(crossed, results):
-    assert "interaction" in pictures(crossed)
+def test_it_is_in_the_gallery_where_two_factors_cross(crossed, results, costs):
+    assert "interaction" in pictures(crossed, costs)
     (entry,) = crossed["effects"]
     alone = entry | {"factors": FACTORS[:1]}
-    assert "interaction" not in pictures(crossed | {"effects": [alone]})
+    assert "interaction" not in pictures(crossed | {"effects": [alone]}, costs)
     assert "n = 4 to 5 seeds an arm" in captions.interaction(results)

@@ -85,11 +85,6 @@ def test_arms_with_equal_counts_share_one_growth_line(results):
     assert ("control", "activation=relu", "pooling=avg") in set(groups["arms"])
 
 
-def test_an_arm_without_counts_is_left_out_of_the_capacity_table(results):
-    results["arms"][1]["n_parameters"] = None
-    assert "activation=relu" not in set(tables.capacity_table(results)["arm"])
-
-
 def test_only_the_control_at_the_shared_recipe_has_the_controls_look(results):
     results["arms"].append(results["arms"][0] | {"comparison": "tuned"})
     positions = tables.look_positions(results)
@@ -102,3 +97,29 @@ def test_a_study_without_probes_has_empty_probe_tables(results, probes):
     results["probes"] = probes
     assert tables.growth_table(results).empty
     assert tables.shift_table(results).empty
+
+
+def test_the_estimation_table_has_a_row_a_mark(results):
+    table = tables.estimation_table(results)
+    n_values = sum(len(arm["values"]) for arm in results["arms"])
+    assert table["kind"].value_counts().to_dict() == {
+        "value": n_values,
+        "mean": len(results["arms"]),
+        "difference": len(results["contrasts"]),
+    }
+    last = table.iloc[-1]
+    assert (last["label"], last["verdict"]) == ("mlp-matched - mlp", "worse")
+
+
+def test_a_panel_beside_the_main_control_is_named_by_its_arm(results):
+    assert tables.beside_control(results, "mlp - control") == "mlp"
+    assert tables.beside_control(results, "mlp-matched - mlp") == "mlp-matched - mlp"
+
+
+def test_sections_of_one_data_set_are_kept_with_it(detailed):
+    detailed["arms"][1]["control"] = detailed["arms"][1]["name"]
+    alone = tables.by_control(detailed)["activation=relu"]
+    assert [one["arm"] for one in alone["budget"]["arms"]] == ["activation=relu"]
+    assert [one["arm"] for one in alone["per_class"]["arms"]] == ["activation=relu"]
+    detailed["budget"]["arms"] = []
+    assert tables.by_control(detailed)["control"]["budget"] is None

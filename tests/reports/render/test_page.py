@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from reports.figures import figure_data
 from reports.render import html, tables
 
 
@@ -78,8 +79,29 @@ def test_a_partial_report_says_so_and_gives_no_verdict(partial, costs, provenanc
     text = html(partial, costs, provenance)
     assert "Not final." in Page(text).text
     findings = text.split('<ul class="findings">')[1].split("</ul>")[0]
-    assert findings.count("no verdict") == len(partial["contrasts"])
+    matched = [one for one in partial["contrasts"] if one["matched"]]
+    assert findings.count("no verdict") == len(partial["contrasts"]) + len(matched)
     assert "better</span>" not in findings
+
+
+def test_every_figure_links_to_what_it_shows(page, results, costs):
+    links = [v for tag, name, v in page.attributes if (tag, name) == ("a", "href")]
+    held = [link.partition("base64,")[2] for link in links if link.startswith("data:")]
+    decoded = [base64.b64decode(one).decode() for one in held]
+    assert sorted(decoded) == sorted(figure_data(results, costs).values())
+
+
+def test_what_size_may_explain_stands_beside_its_contrast_of_one_size(results, whole_page):
+    findings = whole_page.split('<ul class="findings">')[1].split("</ul>")[0]
+    (item,) = [one for one in findings.split("<li>") if "Between arms of one size" in one]
+    assert "mlp raises" in item
+    assert escaping.escape(results["contrasts"][5]["sentence"]) in item
+
+
+def test_what_went_wrong_has_its_section_and_only_then(page, small, costs, provenance):
+    assert "What went wrong" in page.text
+    assert "the loss was not finite in epoch 2" in page.text
+    assert "What went wrong" not in Page(html(small | {"failures": []}, costs, provenance)).text
 
 
 def test_a_final_report_has_no_such_banner(page):
@@ -91,7 +113,7 @@ def test_nothing_is_loaded_from_anywhere(whole_page, page):
         "http-equiv", ""
     )
     loads = [(t, v) for t, n, v in page.attributes if n in {"src", "href", "srcset"}]
-    outside = [value for _, value in loads if not value.startswith("#")]
+    outside = [value for _, value in loads if not value.startswith(("#", "data:text/csv;"))]
     assert sorted(outside) == ["costs.json", "provenance.json", "results.json"]
     assert "url(" not in re.sub(r"url\(#\w+\)", "", whole_page)
 

@@ -61,15 +61,24 @@ def test_costs_carry_units_and_device(results, costs):
     table = tables.cost_table(results, costs)
     assert costs["device"][0] in table.caption
     row = texts(table.rows[0])
-    assert row[1] == "61\N{NARROW NO-BREAK SPACE}706"
-    assert row[4] == "21.1 s"
-    assert row[8].endswith(" MiB")
-    assert row[9].endswith(" ms")
+    assert row[2] == "61\N{NARROW NO-BREAK SPACE}706"
+    assert row[5] == "21.1 s"
+    assert row[9].endswith(" MiB")
+    assert row[10].endswith(" ms")
+
+
+def test_costs_stand_beside_what_is_got_for_them(results, costs):
+    table = tables.cost_table(results, costs)
+    for row, arm in zip(table.rows, results["arms"], strict=True):
+        assert row[1].sort == arm["mean"]
+    unbeaten = {row[0].text: row[-1].text for row in table.rows}
+    assert unbeaten["activation=relu"] == "parameters, MACs, training, latency"
+    assert unbeaten["control"] == ""
 
 
 def test_an_arm_whose_costs_were_not_measured_shows_dashes(results, costs):
     costs["arms"][0]["train_seconds"] = None
-    assert tables.cost_table(results, costs).rows[0][4].text == "\N{EN DASH}"
+    assert tables.cost_table(results, costs).rows[0][5].text == "\N{EN DASH}"
 
 
 def test_a_probe_is_a_table_with_a_column_a_metric(results):
@@ -98,13 +107,12 @@ def test_changes_are_listed_and_the_control_changed_nothing(results):
     assert rows[3][2].text == "channels = 3, 8"
 
 
-def test_nested_facts_become_paths():
-    table = tables.fact_table("facts", {"a": {"b": 1, "c": {}}, "d": [True, None]})
-    assert [texts(row) for row in table.rows] == [
-        ["a.b", "1"],
-        ["a.c", ""],
-        ["d", "yes, \N{EN DASH}"],
-    ]
+def test_what_size_may_explain_is_shown_with_the_contrast_of_one_size(results):
+    (contrast,) = [one for one in results["contrasts"] if one["matched"]]
+    matched = tables.matched_contrasts(results)
+    assert matched == {contrast["name"]: results["contrasts"][5]}
+    row = next(r for r in tables.verdict_table(results).rows if r[0].text == contrast["name"])
+    assert "of one size: mlp-matched - control" in row[-1].text
 
 
 @pytest.mark.parametrize("verdict", ["worse-but-small", None])
