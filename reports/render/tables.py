@@ -164,7 +164,6 @@ COST_COLUMNS = (
     ("train_seconds", "training a run", numbers.seconds),
     ("epoch_seconds", "an epoch", numbers.seconds),
     ("images_per_second", "images/s", numbers.count),
-    ("evaluation_seconds", "evaluation", numbers.seconds),
     ("peak_memory_bytes", "peak memory", numbers.mebibytes),
     ("latency_1_seconds", "latency, 1 image", numbers.milliseconds),
     ("latency_256_seconds", "latency, 256 images", numbers.milliseconds),
@@ -180,17 +179,16 @@ FRONTS = {
 
 
 def cost_table(results: Document, costs: Document) -> Table:
-    """A row an arm: what it reaches, its size, time, throughput, memory and failed runs."""
+    """A row an arm: what it reaches, and its size, time, throughput, memory and latency."""
     held = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
     metric = results["endpoint"]["metric"]
     unit = unit_of(metric)
     heads = (
         Head("arm", is_number=False),
         Head(axis_label(metric)),
+        Head("unbeaten at its", is_number=False),
         *(Head(text) for text in ("parameters", "MACs an image", "runs")),
         *(Head(text) for _, text, _ in COST_COLUMNS),
-        Head("failed"),
-        Head("unbeaten at its", is_number=False),
     )
     rows = tuple(
         _cost_row(arm, held.get((arm["arm"], arm["comparison"])), unit) for arm in costs["arms"]
@@ -212,14 +210,11 @@ def _cost_row(arm: Document, results_arm: Document | None, unit: Unit) -> tuple[
     return (
         words(arm_label(arm["arm"], arm["comparison"])),
         Cell(numbers.value(mean, unit), mean),
+        words(", ".join(FRONTS[cost] for cost in arm["fronts"])),
         Cell(numbers.count(arm["n_parameters"]), arm["n_parameters"]),
         Cell(numbers.count(arm["n_macs"]), arm["n_macs"]),
         Cell(str(arm["n_finished"]), arm["n_finished"]),
         *measured,
-        Cell(_failures(results_arm), results_arm["n_failed"])
-        if results_arm
-        else Cell(numbers.MISSING),
-        words(", ".join(FRONTS[cost] for cost in arm["fronts"])),
     )
 
 
