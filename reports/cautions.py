@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -54,27 +55,33 @@ def refusals(
                 "one_run" if is_one else "two_runs",
                 f"{_label(arm)} has {'one finished run' if is_one else 'two finished runs'}: shown "
                 f"as it is, without interval, test or rank",
+                arm.name,
+                arm.comparison,
             )
     for contrast in contrasts:
-        if contrast.ci_adjusted is not None:
-            continue
-        where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
-        if contrast.method == "welch":
-            yield Message("too_few_runs", f"{where} on fewer than 3 runs of an arm; add runs")
-        elif contrast.method == "sequential" and not contrast.n_pairs:
-            yield Message("too_few_pairs", f"{where} before the first look")
-        elif contrast.n_pairs < MIN_FOR_INTERVAL:
-            yield Message(
-                "too_few_pairs",
-                f"{where} on {contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
-                f"{_listed(contrast.missing_pairs) or 'none, so add seeds'}",
-            )
-        else:
-            yield Message(
-                "too_few_pairs",
-                f"{where} on {contrast.n_pairs} pairs: with seeds added after a verdict was shown "
-                "an interval takes 6 at the least, and more in a family; add seeds",
-            )
+        if contrast.ci_adjusted is None:
+            yield _without_interval(contrast)
+
+
+def _without_interval(contrast: ContrastResult) -> Message:
+    """Why a contrast has none."""
+    where = f"{contrast.name} ({contrast.comparison}): no interval and no verdict"
+    code: Code = "too_few_pairs"
+    if contrast.method == "welch":
+        code, why = "too_few_runs", "on fewer than 3 runs of an arm; add runs"
+    elif contrast.method == "sequential" and not contrast.n_pairs:
+        why = "before the first look"
+    elif contrast.n_pairs < MIN_FOR_INTERVAL:
+        why = (
+            f"on {contrast.n_pairs} of the 3 pairs that they need; missing seeds: "
+            f"{_listed(contrast.missing_pairs) or 'none, so add seeds'}"
+        )
+    else:
+        why = (
+            f"on {contrast.n_pairs} pairs: with seeds added after a verdict was shown an interval "
+            "takes 6 at the least, and more in a family; add seeds"
+        )
+    return Message(code, f"{where} {why}", contrast.name, contrast.comparison)
 
 
 def warnings(
@@ -86,10 +93,13 @@ def warnings(
 ) -> Iterator[Message]:
     """What to keep in mind while reading."""
     yield from _seed_warning(plan.seeds or {s for runs in outcomes.values() for s in runs})
-    yield from _arm_warnings(plan, arms, outcomes)
+    for arm in arms:
+        for note in _arm_warnings(plan, arm, outcomes):
+            yield replace(note, about=arm.name, comparison=arm.comparison)
     by_cell = {(arm.name, arm.comparison): arm for arm in arms}
     for contrast in contrasts:
-        yield from _contrast_warnings(contrast, by_cell, plan)
+        for note in _contrast_warnings(contrast, by_cell, plan):
+            yield replace(note, about=contrast.name, comparison=contrast.comparison)
     yield from _unreachable(questions, contrasts)
 
 
@@ -104,42 +114,37 @@ def _seed_warning(held: Iterable[int]) -> Iterator[Message]:
         )
 
 
-def _arm_warnings(
-    plan: AnalysisPlan, arms: Sequence[ArmResult], outcomes: Outcomes
-) -> Iterator[Message]:
+def _arm_warnings(plan: AnalysisPlan, arm: ArmResult, outcomes: Outcomes) -> Iterator[Message]:
     metric = plan.endpoint.metric
-    for arm in arms:
-        runs = outcomes.get((arm.name, arm.comparison), {})
-        blank = [
-            s for s, run in sorted(runs.items()) if run.state == "FINISHED" and run.value is None
-        ]
-        if blank:
-            yield Message(
-                "endpoint_missing",
-                f"{_label(arm)}: finished without a finite {metric_name(metric)} at seeds "
-                f"{_listed(blank)}; these runs are in no number of this report",
-            )
-        if arm.recipe.get("deterministic") is False:
-            yield Message(
-                "nondeterministic",
-                f"{_label(arm)}: trained with kernels that may round otherwise each time; "
-                "`ablations replay` shows by how much the same seed moves",
-            )
-        if arm.n_failed:
-            states = ", ".join(f"{n} {state}" for state, n in arm.failures.items())
-            yield Message("failed_runs", f"{_label(arm)}: {states} of {len(runs)} runs")
-        if arm.n_collapsed:
-            yield Message(
-                "collapsed_runs",
-                f"{_label(arm)}: {arm.n_collapsed} of {arm.n_finished} finished runs stayed near "
-                f"chance; the mean hides it, read the interquartile mean beside it",
-            )
-        if is_fraction(metric) and arm.median is not None and arm.median > CEILING:
-            yield Message(
-                "ceiling",
-                f"{_label(arm)}: half of its runs are above {100 * CEILING:g} % "
-                f"{metric_name(metric)}; compare error counts rather than points",
-            )
+    runs = outcomes.get((arm.name, arm.comparison), {})
+    blank = [s for s, run in sorted(runs.items()) if run.state == "FINISHED" and run.value is None]
+    if blank:
+        yield Message(
+            "endpoint_missing",
+            f"{_label(arm)}: finished without a finite {metric_name(metric)} at seeds "
+            f"{_listed(blank)}; these runs are in no number of this report",
+        )
+    if arm.recipe.get("deterministic") is False:
+        yield Message(
+            "nondeterministic",
+            f"{_label(arm)}: trained with kernels that may round otherwise each time; "
+            "`ablations replay` shows by how much the same seed moves",
+        )
+    if arm.n_failed:
+        states = ", ".join(f"{n} {state}" for state, n in arm.failures.items())
+        yield Message("failed_runs", f"{_label(arm)}: {states} of {len(runs)} runs")
+    if arm.n_collapsed:
+        yield Message(
+            "collapsed_runs",
+            f"{_label(arm)}: {arm.n_collapsed} of {arm.n_finished} finished runs stayed near "
+            f"chance; the mean hides it, read the interquartile mean beside it",
+        )
+    if is_fraction(metric) and arm.median is not None and arm.median > CEILING:
+        yield Message(
+            "ceiling",
+            f"{_label(arm)}: half of its runs are above {100 * CEILING:g} % "
+            f"{metric_name(metric)}; compare error counts rather than points",
+        )
 
 
 def _contrast_warnings(

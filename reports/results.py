@@ -65,10 +65,17 @@ Code = Literal[
 
 @dataclass(frozen=True)
 class Message:
-    """A warning or a refusal: a stable code for programs, a sentence for people."""
+    """A warning or a refusal: a stable code for programs, a sentence for people.
+
+    Attributes:
+        about: The contrast or arm that it is about, at the recipe of `comparison`; empty where it
+            is about the study.
+    """
 
     code: Code
     text: str
+    about: str = ""
+    comparison: str = ""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         notes=method_notes(results),
         flags=tables.worn_flags(results),
         matched=tables.matched_contrasts(results),
-        warnings=_by_code(results["warnings"]),
+        warnings=_by_code(_about(results, "warnings", "")),
+        refusals=_about(results, "refusals", ""),
+        told=_told(results),
     )
 
 
@@ -83,6 +85,20 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _about(results: Document, kind: str, about: str) -> list[Document]:
+    """The warnings or refusals about one contrast or arm; with no name those about the study."""
+    return [note for note in results[kind] if note["about"] == about]
+
+
+def _told(results: Document) -> dict[tuple[str, str], list[Document]]:
+    """Refusals, then warnings, by the contrast or arm and recipe that they are about."""
+    told: dict[tuple[str, str], list[Document]] = {}
+    for note in (*results["refusals"], *results["warnings"]):
+        if note["about"]:
+            told.setdefault((note["about"], note["comparison"]), []).append(note)
+    return told
 
 
 def _by_code(notes: Sequence[Document]) -> dict[str, list[str]]:

@@ -34,6 +34,10 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
+STUDY = {"about": "", "comparison": ""}
+"""Of a note that is about the whole study."""
+
+
 @pytest.fixture(scope="module")
 def page(whole_page):
     return Page(whole_page)
@@ -64,9 +68,25 @@ def test_question_sentences_claims_and_warnings_are_on_the_page(results, page):
 
 
 def test_a_refusal_is_shown_before_the_findings(small, costs, provenance):
-    small["refusals"] = [{"code": "too_few_pairs", "text": "two pairs carry no interval"}]
+    small["refusals"] = [{"code": "too_few_pairs", "text": "two pairs carry no interval"} | STUDY]
     text = Page(html(small, costs, provenance)).text
     assert text.index("Refused. two pairs carry no interval") < text.index("activation=relu raises")
+
+
+def test_a_note_about_a_contrast_stands_with_it_and_one_about_an_arm_with_the_arms(
+    small, costs, provenance
+):
+    small["warnings"] = [
+        {"code": "few_pairs", "text": "so few", "about": "mlp - control", "comparison": "shared"},
+        {"code": "ceiling", "text": "so high", "about": "mlp", "comparison": "shared"},
+    ]
+    text = html(small, costs, provenance)
+    findings = text.split('<ul class="findings">')[1].split("</ul>\n")[0]
+    (item,) = [one for one in findings.split("<li>") if "1 note: few pairs" in one]
+    assert "mlp raises" in item
+    arms = text.split('<section id="arms">')[1].split("</section>")[0]
+    assert "so high" in arms
+    assert text.count("so few") == text.count("so high") == 1
 
 
 def test_every_figure_is_there_with_its_caption(page):
@@ -78,7 +98,7 @@ def test_every_figure_is_there_with_its_caption(page):
 def test_a_partial_report_says_so_and_gives_no_verdict(partial, costs, provenance):
     text = html(partial, costs, provenance)
     assert "Not final." in Page(text).text
-    findings = text.split('<ul class="findings">')[1].split("</ul>")[0]
+    findings = text.split('<ul class="findings">')[1].split("</ul>\n")[0]
     matched = [one for one in partial["contrasts"] if one["matched"]]
     assert findings.count("no verdict") == len(partial["contrasts"]) + len(matched)
     assert "better</span>" not in findings
@@ -92,7 +112,7 @@ def test_every_figure_links_to_what_it_shows(page, results, costs):
 
 
 def test_what_size_may_explain_stands_beside_its_contrast_of_one_size(results, whole_page):
-    findings = whole_page.split('<ul class="findings">')[1].split("</ul>")[0]
+    findings = whole_page.split('<ul class="findings">')[1].split("</ul>\n")[0]
     (item,) = [one for one in findings.split("<li>") if "Between arms of one size" in one]
     assert "mlp raises" in item
     assert escaping.escape(results["contrasts"][5]["sentence"]) in item
@@ -186,7 +206,7 @@ def test_the_title_is_escaped_text(small, costs, provenance):
 
 def test_many_notes_of_one_kind_are_shown_as_one_that_opens(small, costs, provenance):
     one, many = (
-        {"code": code, "text": f"{code} text {number}"}
+        {"code": code, "text": f"{code} text {number}", **STUDY}
         for code, number in (("failed_runs", 0), ("few_pairs", 0))
     )
     more = [many | {"text": f"few_pairs text {number}"} for number in range(3)]
