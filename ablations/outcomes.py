@@ -19,6 +19,7 @@ from torch import nn
 
 from ablations import devices, probes
 from ablations.evaluation import Evaluation, evaluate_test
+from ablations.labels import as_labels, labels_digest
 from ablations.latency import latency
 from ablations.plan import RunSpec
 from ablations.record import (
@@ -28,7 +29,6 @@ from ablations.record import (
     Measurement,
     RunRecord,
     RunState,
-    digest,
     now_ms,
 )
 from ablations.run_data import RunData
@@ -246,13 +246,13 @@ def _weights(model: nn.Module) -> bytes:
 
 def _examples(evaluation: Evaluation, data: RunData) -> bytes:
     predicted = evaluation.predictions.cpu().numpy().astype(np.int16)
-    labels = data.test_labels.cpu().numpy().astype(np.int16)
+    labels = as_labels(data.test_labels)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         predicted=predicted,
         correct=np.packbits(predicted == labels),
         n_images=np.int64(len(labels)),
-        labels_digest=np.str_(digest(labels.tolist())),
+        labels_digest=np.str_(labels_digest(labels)),
     )
     return buffer.getvalue()

@@ -108,7 +108,7 @@ def _endpoint(old: PlanJson, new: PlanJson) -> Iterator[str]:
 def _probes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     added = [name for name in new if name not in old]
     if added:
-        yield f"probes added: {', '.join(added)}; measured on stored weights, without training"
+        yield f"probes added: {', '.join(added)}; measured on what is stored, without training"
 
 
 def _accepted(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:

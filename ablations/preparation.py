@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ablations import compiler, data, devices, pace
+from ablations import compiler, data, devices, labels, pace
 from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
@@ -195,6 +195,10 @@ class Prepared:
         plugins = tuple(plugin_source(name, folder) for name in self.spec.plugins)
         compiled = self.options.cuda_graphs
         return Worker(datasets, str(self.device), plugins, self.checkpoints, compiled)
+
+    def label_files(self) -> dict[str, bytes]:
+        """What is kept of the test images beside the plan; see `ablations.labels`."""
+        return labels.label_files(self.plan, self.raw)
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -1,7 +1,7 @@
 """Probes: extra measurements on trained weights, each with a key of its own.
 
 A probe trains nothing, so adding one to a study measures the weights already stored. Called by
-`jobs`; the `image_size` probe needs no weights and is counted in `plan`.
+`jobs`. Two probes need no weights: `image_size` is counted in `plan`, `images` stored by `labels`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ablations.augmentation import translate
-from ablations.data import stratified
+from ablations.data import SAMPLE_SIZE, probed_sample
 from ablations.evaluation import EVALUATION_BATCH
 from ablations.record import Measurement, digest, now_ms
 from ablations.run_data import RunData
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 SHIFTS = (1, 2)
-N_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,7 @@ def shift(model: nn.Module, data: RunData) -> dict[str, float]:
     Measured on a fixed stratified sample of the test images. Consistency is the share of images
     whose prediction is that of the image left in place.
     """
-    rng = np.random.default_rng(0)  # the same images for every run: arms stay comparable
-    n = min(N_IMAGES, len(data.test_labels))
-    chosen = stratified(data.test_labels.cpu(), n, rng).to(data.test_images.device)
+    chosen = probed_sample(data.test_labels.cpu()).to(data.test_images.device)
     images, labels = data.test_images[chosen], data.test_labels[chosen]
     unmoved = _predict(model, data, images)
     metrics = {"accuracy_0": _share(unmoved == labels)}
@@ -54,7 +50,7 @@ def shift(model: nn.Module, data: RunData) -> dict[str, float]:
 
 
 PROBES: Mapping[str, Probe] = {
-    "shift": Probe(shift, {"pixels": list(SHIFTS), "directions": 4, "n_images": N_IMAGES}),
+    "shift": Probe(shift, {"pixels": list(SHIFTS), "directions": 4, "n_images": SAMPLE_SIZE}),
 }
 
 

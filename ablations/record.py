@@ -37,6 +37,7 @@ PLAN_FILE, HISTORY_FILE, STUDY_FILE, REPORT_FOLDER = (
     "study.yaml",
     "report",
 )
+LABELS_PREFIX = "labels-"
 
 
 class RunState(StrEnum):
@@ -80,6 +81,18 @@ def digest(value: Any) -> str:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def labels_file(dataset: Mapping[str, Any]) -> str:
+    """Name of the artifact with the test labels of a data set, which its parent run has.
+
+    Data sets that differ only in what is trained on have the same test images, and one file.
+
+    Args:
+        dataset: A `DataSpec` as it stands in `plan.json`.
+    """
+    decides = {key: dataset.get(key) for key in ("name", "image_size", "permutation")}
+    return f"{LABELS_PREFIX}{digest(decides)[:16]}.npz"
 
 
 def check_schema(content: Mapping[str, Any], known: int, what: str) -> None:

@@ -130,7 +130,8 @@ class _Driver:
         Making a store takes longer than starting to train, and no run can be in it yet.
         """
         if not self.is_open:
-            self.changes = tuple(self.tracker.open_study(self.prepared.plan))
+            opened = self.tracker.open_study(self.prepared.plan, self.prepared.label_files())
+            self.changes = tuple(opened)
             self.is_open = True
 
     def run(self) -> None:

@@ -31,7 +31,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Comparison = Literal["shared", "tuned"]
 Curves = Literal["train", "validation", "test"]
 Design = Literal["one-factor", "grid", "pairs", "zip", "leave-one-out", "add-one-in", "arms"]
-Probe = Literal["shift", "image_size"]
+Probe = Literal["shift", "image_size", "images"]
 Acceptable = Literal[
     "control_changed",
     "endpoint_changed",

@@ -19,8 +19,16 @@ from reports.contrasts import answer, with_holm, with_matched
 from reports.effects import factor_effects
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets, unusable
+from reports.per_class import (
+    MOST_CLASSES,
+    Predictions,
+    answered,
+    per_class_section,
+    unanswered,
+    without_confusion,
+)
 from reports.plan import AnalysisPlan
-from reports.questions import claimed_question, planned_questions, primary_comparison
+from reports.questions import Question, claimed_question, planned_questions, primary_comparison
 from reports.results import Message, Results
 from reports.sections import curve_section, failure_section, probe_section, sequential_section
 from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
@@ -34,6 +42,7 @@ def analyse(
     *,
     examples: Examples | None = None,
     curves: pd.DataFrame | None = None,
+    predictions: Predictions | None = None,
 ) -> Results:
     """Every number, verdict and sentence that a report shows.
 
@@ -42,6 +51,8 @@ def analyse(
         plan: What was decided before the runs.
         examples: By run key, which test images the run got right; shape (n_test,).
         curves: A row a run and epoch: `arm, comparison, seed, epoch`, a column per metric.
+        predictions: The class that the runs gave each test image, and its label, for numbers by
+            class.
 
     Returns:
         Arms as they are, contrasts oriented so that + is better, verdicts only if the plan is done.
@@ -74,12 +85,14 @@ def analyse(
         refused={one.spec.arm for one in questions if one.refusals},
         is_extended=any(one.method == "anytime" for one in answers),
     )
+    by_class, class_notes = _per_class(plan, table, cells, questions, predictions)
     notes = (
         *_progress_notes(n_missing, n_planned),
         *strays,
         *gate.notes(asked),
         *_test_curve_note(curves),
         *_answers_note(table, cells, examples),
+        *class_notes,
         *warnings(plan, arms, contrasts, questions, by_cell),
         *effects.warnings,
     )
@@ -96,6 +109,7 @@ def analyse(
         claims=tuple(judged_claim(c, plan, table, gate, is_final=is_final) for c in plan.claims),
         failures=tuple(failure_section(table, plan, cells)),
         curves=() if curves is None else _curves(curves, table, cells),
+        per_class=by_class,
         probes=probe_section(table, plan, cells),
         sequential=sequential_section(questions, by_cell),
         variance_budget=_variance_budget(table, cells, examples),
@@ -208,6 +222,33 @@ def _variance_budget(
         return None
     arms = budgets(cells, outcomes(table, METRIC), examples)
     return {"metric": METRIC, "arms": arms} if arms else None
+
+
+def _per_class(
+    plan: AnalysisPlan,
+    table: pd.DataFrame,
+    cells: Sequence[Cell],
+    questions: Sequence[Question],
+    predictions: Predictions | None,
+) -> tuple[dict[str, object] | None, list[Message]]:
+    """Numbers by class, and what keeps arms out of them; neither where no labels are known."""
+    if predictions is None or not predictions.labels or METRIC not in table.columns:
+        return None, []
+    by_cell = outcomes(table, METRIC)
+    found = answered(cells, by_cell, predictions)
+    notes = []
+    if arms := unanswered(cells, by_cell, found):
+        text = (
+            f"runs of {', '.join(map(repr, arms))} kept no predicted classes, or others than their "
+            f"accuracy says: in no number by class or image"
+        )
+        notes.append(Message("predictions_unusable", text))
+    if arms := without_confusion(found):
+        text = (
+            f"{', '.join(map(repr, arms))}: no confusion matrix of more than {MOST_CLASSES} classes"
+        )
+        notes.append(Message("confusion_left_out", text))
+    return per_class_section(found, questions, by_cell, alpha=plan.endpoint.alpha), notes
 
 
 def _curves(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,9 @@ from ablations.errors import StoreError, StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
+from reports.per_class import Labels, Predictions
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
+from reports.statistics.classes import IntArray
 
 Correct = npt.NDArray[np.bool_]
 
@@ -39,6 +42,7 @@ class StudyTables:
         runs: A row a run, see `reports.table`; a planned run that has no record has no row.
         curves: A row a run and epoch.
         examples: Whether each test image was classified rightly, by run key.
+        predictions: As what, and the labels; without labels where an older version stored it.
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
@@ -49,6 +53,7 @@ class StudyTables:
     runs: pd.DataFrame
     curves: pd.DataFrame
     examples: Mapping[str, Correct]
+    predictions: Predictions
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
@@ -87,7 +92,8 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
-    if names.PLAN_FILE not in {item.path for item in store.client.list_artifacts(parent)}:
+    artifacts = {item.path for item in store.client.list_artifacts(parent)}
+    if names.PLAN_FILE not in artifacts:
         raise StoreError(
             f"tracking store {store.uri}: study {study!r} has no {names.PLAN_FILE}: its driver was "
             "stopped before it stored one, or its artifacts were moved; run the study again, or "
@@ -99,20 +105,28 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     plan = analysis_plan(plan_json, past)
     chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})
     records: dict[str, RunRecord] = {}
+    labels = _labels(store, parent, plan_json, artifacts) if with_examples else {}
+    planned = {run["run_key"]: run["arm"] for run in plan_json["runs"]}
     examples: dict[str, Correct] = {}
+    predicted: dict[str, IntArray] = {}
     probes: dict[str, dict[str, float]] = {}
     for run in chosen:
         key = run.data.tags[names.TAG_RUN_KEY]
         records[key] = RunRecord.from_json(store.text(run.info.run_id, names.RECORD_FILE))
         probes[key] = {k: v for k, v in run.data.metrics.items() if k.startswith("probe/")}
         if with_examples and records[key].state is RunState.FINISHED:
-            examples[key] = _correct(store.bytes(run.info.run_id, names.EXAMPLES_FILE))
+            answers = store.arrays(run.info.run_id, names.EXAMPLES_FILE)
+            examples[key] = _correct(answers)
+            own = labels.get(planned[key])
+            if own is not None and str(answers["labels_digest"]) == own.digest:
+                predicted[key] = answers["predicted"]
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
         runs=_run_table(plan_json, records, probes),
         curves=_curve_table(plan_json, records),
         examples=examples,
+        predictions=Predictions(predicted, labels),
         records=records,
         parent_run_id=parent,
         experiment_id=experiment,
@@ -188,6 +202,14 @@ class _Reader:
         with TemporaryDirectory(prefix="ablations-") as temporary:
             return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
 
+    def arrays(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]]:
+        content = io.BytesIO(self.bytes(run_id, name))
+        try:
+            with np.load(content, allow_pickle=False) as stored:
+                return dict(stored)
+        except (ValueError, BadZipFile, EOFError) as error:
+            raise StoreError(self._damaged(run_id, name, error)) from error
+
     def text(self, run_id: str, name: str) -> str:
         return self.bytes(run_id, name).decode()
 
@@ -195,10 +217,13 @@ class _Reader:
         try:
             return json.loads(self.bytes(run_id, name))
         except ValueError as error:
-            raise StoreError(
-                f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
-                "it among that run's artifacts"
-            ) from error
+            raise StoreError(self._damaged(run_id, name, error)) from error
+
+    def _damaged(self, run_id: str, name: str, error: Exception) -> str:
+        return (
+            f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
+            "it among that run's artifacts"
+        )
 
 
 def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
@@ -235,9 +260,31 @@ def _place(run: Any) -> str:
     return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
 
 
-def _correct(content: bytes) -> Correct:
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return np.unpackbits(stored["correct"], count=int(stored["n_images"])).astype(bool)
+def _correct(answers: Mapping[str, npt.NDArray[Any]]) -> Correct:
+    return np.unpackbits(answers["correct"], count=int(answers["n_images"])).astype(bool)
+
+
+def _labels(
+    store: _Reader, parent: str, plan_json: Mapping[str, Any], artifacts: Collection[str]
+) -> dict[str, Labels]:
+    """The labels of every arm that the store has some for; each file is read once."""
+    files = {arm["name"]: names.labels_file(arm["dataset"]) for arm in plan_json["arms"]}
+    read = {
+        file: _labels_of(store.arrays(parent, file))
+        for file in sorted(set(files.values()))
+        if file in artifacts
+    }
+    return {arm: read[file] for arm, file in files.items() if file in read}
+
+
+def _labels_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Labels:
+    sample = {key: arrays[key] for key in ("indices", "pixels") if key in arrays}
+    return Labels(
+        labels=arrays["labels"],
+        class_names=tuple(arrays["class_names"].tolist()),
+        digest=str(arrays["labels_digest"]),
+        **sample,
+    )
 
 
 def _rows(

@@ -31,7 +31,7 @@ METRIC = "test/accuracy"
 Examples = Mapping[str, npt.NDArray[np.bool_]]
 """By run key, which test images the run got right; shape (n_test,)."""
 
-_SAME = 1e-6
+SAME = 1e-6
 """Stored answers must average to the reported accuracy this closely to be of use."""
 
 
@@ -124,7 +124,7 @@ def _answers(runs: Iterable[Outcome], examples: Examples) -> Table | None:
             return None
         if rows and row.shape != rows[0].shape:
             return None
-        if abs(np.count_nonzero(row) / row.size - run.value) > _SAME:
+        if abs(np.count_nonzero(row) / row.size - run.value) > SAME:
             return None
         rows.append(row)
     return np.stack(rows).astype(np.int8) if rows else None

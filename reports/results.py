@@ -22,6 +22,7 @@ Code = Literal[
     "ceiling",
     "chance_unknown",
     "collapsed_runs",
+    "confusion_left_out",
     "control_changed",
     "effects_empty_cells",
     "effects_extended",
@@ -46,6 +47,7 @@ Code = Literal[
     "not_final",
     "odd_seeds",
     "one_run",
+    "predictions_unusable",
     "seeds_dropped",
     "skewed_differences",
     "selected_on_test",
@@ -186,7 +188,7 @@ class Results:
     claims: tuple[ClaimResult, ...]
     failures: tuple[Mapping[str, Any], ...] = ()
     curves: tuple[Mapping[str, Any], ...]
-    per_class: tuple[Mapping[str, Any], ...] = ()
+    per_class: Mapping[str, Any] | None = None
     probes: Mapping[str, Any]
     budget: Mapping[str, Any] | None = None
     sequential: Mapping[str, Any] | None = None

@@ -44,7 +44,11 @@ def build_report(
     uri = resolved_uri(tracking_uri)
     tables = collect_study(study, uri)
     results = analyse(
-        tables.runs, tables.plan, examples=tables.examples, curves=tables.curves
+        tables.runs,
+        tables.plan,
+        examples=tables.examples,
+        curves=tables.curves,
+        predictions=tables.predictions,
     ).to_dict()
     folder = out or FOLDER / slug(study)
     wanted = FORMATS if formats == "all" else tuple(formats.split(","))

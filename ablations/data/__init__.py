@@ -6,10 +6,11 @@ The runner and training use what is named here; nothing here knows networks, rec
 from ablations.data.dataset import Dataset
 from ablations.data.normalise import affine
 from ablations.data.prepare import check_spec, prepare
-from ablations.data.sampling import split, stratified
+from ablations.data.sampling import SAMPLE_SIZE, probed_sample, split, stratified
 from ablations.data.sources import fetch, load, names
 
 __all__ = [
+    "SAMPLE_SIZE",
     "Dataset",
     "affine",
     "check_spec",
@@ -17,6 +18,7 @@ __all__ = [
     "load",
     "names",
     "prepare",
+    "probed_sample",
     "split",
     "stratified",
 ]

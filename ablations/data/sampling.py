@@ -13,6 +13,9 @@ from torch import Tensor
 from ablations.data.dataset import IntArray
 from ablations.errors import DataError
 
+SAMPLE_SIZE = 1000
+"""Test images that probes look at, at most."""
+
 
 def proportional(counts: IntArray, n: int) -> IntArray:
     """Share `n` among classes of the sizes `counts`, exactly; no class is left out if n allows.
@@ -53,6 +56,17 @@ def stratified(labels: Tensor, n: int, rng: np.random.Generator) -> Tensor:
         raise DataError(f"stratified choice: expected 0 <= n <= {len(labels)}, got {n}")
     array = labels.numpy()
     return torch.from_numpy(take(array, proportional(np.bincount(array), n), rng))
+
+
+def probed_sample(labels: Tensor) -> Tensor:
+    """Sorted indices of the test images that probes look at: the same for all runs and studies.
+
+    Each class in proportion, `SAMPLE_SIZE` images at most.
+
+    Shape:
+        labels (N,) int64 on the CPU; indices (n,) int64.
+    """
+    return stratified(labels, min(SAMPLE_SIZE, len(labels)), np.random.default_rng(0))
 
 
 def split(labels: Tensor, validation: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

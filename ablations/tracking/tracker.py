@@ -89,8 +89,10 @@ class Tracker:
     def _histories(self, parents: Mapping[str, str]) -> dict[str, history.History]:
         return {study: self._history(parent) for study, parent in parents.items()}
 
-    def open_study(self, plan: Plan) -> list[str]:
+    def open_study(self, plan: Plan, files: Mapping[str, bytes] | None = None) -> list[str]:
         """Make the study's parent run, or open it again, and store the plan with its history.
+
+        `files` are stored beside them, in the place of those of the same names.
 
         Returns:
             See `changes`.
@@ -119,6 +121,7 @@ class Tracker:
                     record.PLAN_FILE: _json(content),
                     record.HISTORY_FILE: _json(past),
                     record.STUDY_FILE: study_text.encode(),
+                    **(files or {}),
                 },
             )
         faults.reach("plan_stored")

@@ -77,7 +77,7 @@ def changes(plan):
         (
             {},
             {"probes": ["shift"]},
-            ["probes added: shift; measured on stored weights, without training"],
+            ["probes added: shift; measured on what is stored, without training"],
         ),
         ({"probes": ["shift"]}, {}, []),
         (

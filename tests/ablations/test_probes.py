@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ablations import probes
-from ablations.data import Dataset
+from ablations.data import Dataset, sampling
 from ablations.data.dataset import Part, assemble
 from ablations.evaluation import evaluate_test
 from ablations.programs import initial_model
@@ -54,7 +54,7 @@ def lit_rows() -> Dataset:
 def test_shift_of_nothing_is_plain_accuracy(model, data, run):
     found = probes.shift(model, data)
     plain = evaluate_test(model, run(), data)
-    assert len(data.test_labels) < probes.N_IMAGES  # so the sample is all of them
+    assert len(data.test_labels) < sampling.SAMPLE_SIZE  # so the sample is all of them
     assert found["accuracy_0"] == plain.accuracy
 
 
@@ -98,7 +98,7 @@ def sample_of(data):
 
 
 def test_sample_is_stratified_and_the_same_for_every_run(run, digits, data, monkeypatch):
-    monkeypatch.setattr(probes, "N_IMAGES", 100)
+    monkeypatch.setattr(sampling, "SAMPLE_SIZE", 100)
     first = sample_of(data)
     again = sample_of(place(digits, run(7, dataset="digits", root_seed=3), CPU))
     assert torch.equal(first, again)
@@ -156,5 +156,5 @@ def test_parameters_in_the_key_are_those_that_are_used():
     assert probes.PROBES["shift"].parameters == {
         "pixels": list(probes.SHIFTS),
         "directions": len(probes.DIRECTIONS),
-        "n_images": probes.N_IMAGES,
+        "n_images": sampling.SAMPLE_SIZE,
     }

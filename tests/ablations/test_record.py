@@ -18,6 +18,7 @@ from ablations.record import (
     RunRecord,
     RunState,
     digest,
+    labels_file,
 )
 
 HERE = Environment("2.9", "cpu", "Some CPU", "float32", 1, {"numpy": "2.1"})
@@ -181,3 +182,13 @@ def test_a_record_that_says_no_schema_is_of_the_oldest():
     older = json.loads(record().to_json())
     del older["schema"]
     assert RunRecord.from_json(json.dumps(older)) == record()
+
+
+def test_labels_of_the_same_test_images_are_one_file_whatever_is_trained_on():
+    plain = {"name": "digits", "image_size": None, "permutation": "none", "subset": None}
+    file = labels_file(plain)
+    assert file.startswith("labels-")
+    assert file.endswith(".npz")
+    assert labels_file({**plain, "subset": 100, "label_noise": 0.1, "validation": 9}) == file
+    for change in ({"name": "mnist"}, {"image_size": [5, 5]}, {"permutation": "fixed"}):
+        assert labels_file({**plain, **change}) != file

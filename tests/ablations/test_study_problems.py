@@ -106,7 +106,8 @@ def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(told, recipe, prob
         ),
         (
             {"probes": ["shfit"]},
-            "probes.0: must be one of 'shift' or 'image_size', got 'shfit'; did you mean 'shift'?",
+            "probes.0: must be one of 'shift', 'image_size' or 'images', got 'shfit'; "
+            "did you mean 'shift'?",
         ),
         ({"plugins": "x.py"}, "plugins: must be a list, got 'x.py'"),
         ({"root_seed": -1}, "root_seed: must be >= 0, got -1"),

@@ -21,6 +21,7 @@ from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.tracker import sync_outbox
+from reports.collect import collect_study
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 START_SECONDS = 120
@@ -119,6 +120,17 @@ def test_a_server_that_dies_costs_nothing_and_sync_brings_everything_in_once(
     assert {run.data.tags["state"] for run in runs} == {"FINISHED"}
     assert run_study(parse_study(tiny()), options) == []
     assert len(children_of("tiny", server.uri)) == 4
+
+
+def test_a_server_keeps_the_test_labels_and_gives_them_back(server, tiny, home):
+    options = RunOptions(server.uri, home / ".ablations", device="cpu", executor="inline")
+    records = run_study(parse_study(tiny(seeds=1, probes=["images"])), options)
+    found = collect_study("tiny", server.uri).predictions
+    assert set(found.predicted) == {record.run_key for record in records}
+    assert {arm: labels.pixels.shape[1:] for arm, labels in found.labels.items()} == {
+        "control": (1, 8, 8),
+        "activation=relu": (1, 8, 8),
+    }
 
 
 def test_the_command_line_exits_3_and_goes_on_when_the_server_is_back(

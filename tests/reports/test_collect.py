@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +156,61 @@ def test_examples_say_which_test_images_were_right(train, tiny, store_uri):
     for record in records:
         assert examples[record.run_key].mean() == pytest.approx(record.metrics["test/accuracy"])
     assert collect_study("tiny", store_uri, with_examples=False).examples == {}
+
+
+def test_predictions_are_those_of_the_runs_with_the_labels_of_their_arms(train, tiny, store_uri):
+    records = train(tiny(seeds=1, probes=["images"]))
+    tables = collect_study("tiny", store_uri)
+    found = tables.predictions
+    assert set(found.labels) == {"control", "activation=relu"}
+    for record in records:
+        own = found.labels[record.arm]
+        right = found.predicted[record.run_key] == own.labels
+        assert right.dtype == bool
+        assert np.array_equal(right, tables.examples[record.run_key])
+        assert own.class_names == tuple("0123456789")
+        assert own.pixels.shape == (len(own.indices), 1, 8, 8)
+    bare = collect_study("tiny", store_uri, with_examples=False).predictions
+    assert (bare.labels, bare.predicted) == ({}, {})
+
+
+def _labels_file(home) -> Path:
+    (path,) = home.glob("mlartifacts/**/labels-*.npz")
+    return path
+
+
+def test_a_store_without_labels_gives_a_report_without_numbers_by_class(
+    train, tiny, store_uri, home
+):
+    train(tiny(seeds=1))
+    _labels_file(home).unlink()
+    tables = collect_study("tiny", store_uri)
+    assert tables.predictions.labels == {}
+    results = analyse(tables.runs, tables.plan, predictions=tables.predictions)
+    assert results.per_class is None
+
+
+def test_predictions_of_other_test_images_than_the_labels_are_left_out(
+    train, tiny, store_uri, home
+):
+    train(tiny(seeds=1))
+    path = _labels_file(home)
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {**stored, "labels_digest": np.str_("of other images")}
+    np.savez_compressed(path, **arrays)
+    tables = collect_study("tiny", store_uri)
+    assert tables.predictions.predicted == {}
+    results = analyse(tables.runs, tables.plan, predictions=tables.predictions)
+    assert "predictions_unusable" in {note.code for note in results.warnings}
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no archive", b"no archive"])
+def test_damaged_labels_are_named(train, tiny, store_uri, home, content):
+    train(tiny(seeds=1))
+    path = _labels_file(home)
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=rf"{path.name} of run \w+ is damaged \(.*restore it"):
+        collect_study("tiny", store_uri)
 
 
 def test_a_study_without_a_finished_run_is_an_empty_table(train, tiny, store_uri):

@@ -6,7 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablations.data.sampling import fifth_of_each_class, proportional, split, stratified, take
+from ablations.data.sampling import (
+    SAMPLE_SIZE,
+    fifth_of_each_class,
+    probed_sample,
+    proportional,
+    split,
+    stratified,
+    take,
+)
 from ablations.errors import DataError
 
 LABELS = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
@@ -92,3 +100,11 @@ def test_stratified_refuses_more_than_there_is():
 
 def test_a_made_test_part_is_a_fifth_of_each_class():
     assert fifth_of_each_class(np.repeat([0, 1, 2], [100, 13, 2])).tolist() == [20, 3, 1]
+
+
+def test_probes_look_at_all_of_few_images_and_at_a_fixed_share_of_many():
+    assert probed_sample(LABELS).tolist() == list(range(100))
+    many = LABELS.repeat(30)
+    chosen = probed_sample(many)
+    assert torch.equal(chosen, stratified(many, SAMPLE_SIZE, rng(0)))
+    assert torch.bincount(many[chosen]).tolist() == [600, 300, 100]

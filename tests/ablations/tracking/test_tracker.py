@@ -351,3 +351,11 @@ def test_a_report_waits_while_another_process_writes_the_history(tracker, plan):
         assert _artifact(tracker, "example", "history.json")[-1]["shown"] == {}
     reporting.join(30)
     assert _artifact(tracker, "example", "history.json")[-1]["shown"]
+
+
+def test_files_given_with_the_plan_lie_beside_it_and_take_the_place_of_older_ones(tracker, plan):
+    for content in (b"before", b"now"):
+        tracker.open_study(plan(), {"labels-0.npz": content})
+    _, parent = tracker.store.parent("example")
+    assert tracker.store.read_file(parent, "labels-0.npz") == b"now"
+    assert tracker.store.read_file(parent, "plan.json") is not None
