@@ -162,7 +162,6 @@ def _failures(arm: Document) -> str:
 
 COST_COLUMNS = (
     ("train_seconds", "training a run", numbers.seconds),
-    ("epoch_seconds", "an epoch", numbers.seconds),
     ("images_per_second", "images/s", numbers.count),
     ("peak_memory_bytes", "peak memory", numbers.mebibytes),
     ("latency_1_seconds", "latency, 1 image", numbers.milliseconds),

@@ -63,8 +63,8 @@ def test_costs_carry_units_and_device(results, costs):
     row = texts(table.rows[0])
     assert row[3] == "61\N{NARROW NO-BREAK SPACE}706"
     assert row[6] == "21.1 s"
-    assert row[9].endswith(" MiB")
-    assert row[10].endswith(" ms")
+    assert row[8].endswith(" MiB")
+    assert row[9].endswith(" ms")
 
 
 def test_costs_stand_beside_what_is_got_for_them(results, costs):
