@@ -54,7 +54,7 @@ def build_report(
     tracker = Tracker(uri, work_dir)
     tracker.store_report(
         tables.plan_json,
-        {path.name: path.read_bytes() for path in written},
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in written},
         note=note(markdown(results, spent)),
         shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
     )

@@ -260,7 +260,7 @@ def status(
 def report(
     study: Annotated[str, typer.Argument(help="A study file, or a stored study's name.")],
     out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
-    formats: Annotated[str, typer.Option(help="Of html, md, csv, json, with commas.")] = "all",
+    formats: Annotated[str, typer.Option(help="Of html, md, tex, csv, json, with commas.")] = "all",
     tracking_uri: TrackingUri = None,
     work_dir: WorkDir = WORK_DIR,
 ) -> None:
