@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reports.arms import described_arm
+from reports.best import with_best
 from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
 from reports.contrasts import answer, with_holm, with_matched
@@ -69,13 +70,14 @@ def analyse(
     n_missing = n_planned - int((table["state"] != "INTERRUPTED").sum())
     is_final = n_missing == 0
     by_cell = outcomes(table, plan.endpoint.metric)
-    arms = tuple(described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells)
     gate = Gate(plan, by_cell, run_facts(table))
     asked = planned_questions(plan, is_final=is_final)
     claimed = [gate.asked(claimed_question(claim, plan)) for claim in plan.claims]
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_matched(with_holm(answers, questions), plan))
+    described = [described_arm(cell, plan, by_cell.get(cell, {})) for cell in cells]
+    arms = with_best(described, contrasts, questions, plan.endpoint)
     effects = factor_effects(
         plan,
         table,

@@ -59,6 +59,7 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
         max=summary.max,
         iqm=summary.iqm,
         iqm_ci=summary.iqm_ci,
+        among_best=None,  # a question to several arms, which `reports.best` asks
         n_parameters=facts.n_parameters,
         n_macs=facts.n_macs,
         n_connections=facts.n_connections,

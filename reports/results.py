@@ -85,6 +85,7 @@ class ArmResult:
     """One arm at one recipe; values are raw, intervals at 1 - alpha.
 
     `control` is the arm it is compared with, on the same data set; its own name if it is that arm.
+    `among_best` says whether it may be the best of the arms that are compared so.
     """
 
     name: str
@@ -110,6 +111,7 @@ class ArmResult:
     max: float | None
     iqm: float | None
     iqm_ci: Interval | None
+    among_best: bool | None
     n_parameters: int | None
     n_macs: int | None
     n_connections: int | None

@@ -20,7 +20,7 @@ from reports.analysis import analyse
 from reports.collect import StudyTables, collect_study
 from reports.costs import costs
 from reports.provenance import provenance
-from reports.render import FORMATS, markdown, write_report
+from reports.render import DOCUMENTS, FORMATS, markdown, write_report
 from reports.table import is_fraction
 
 FOLDER = Path("ablation-reports")
@@ -51,14 +51,14 @@ def build_report(
         predictions=tables.predictions,
     ).to_dict()
     folder = out or FOLDER / slug(study)
-    wanted = FORMATS if formats == "all" else tuple(formats.split(","))
+    wanted = {"all": FORMATS, "documents": DOCUMENTS}.get(formats) or formats.split(",")
     spent = costs(tables.runs, tables.plan)
     written = write_report(folder, results, spent, provenance(tables), wanted)
     faults.reach("report_written")
     tracker = Tracker(uri, work_dir)
     tracker.store_report(
         tables.plan_json,
-        {path.name: path.read_bytes() for path in written},
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in written},
         note=note(markdown(results, spent)),
         shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
     )

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ablations.tracking.tracker import Tracker
 
 EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 130
+FORMATS_HELP = (
+    "With commas, of html, md, tex, csv, json (together: documents), and of png, svg, pdf for the "
+    "figures, as wide as a text and as a column; or all."
+)
 
 
 def plan(  # noqa: PLR0913 (a command's options)
@@ -160,7 +164,7 @@ def run(  # noqa: PLR0913 (a command's options)
     spec = _load(study, settings, options)
     n_failed = _run(spec, options, is_reported=report)
     if report:
-        _report(spec.study, tracking_uri, work_dir, out, "all")
+        _report(spec.study, tracking_uri, work_dir, out, "documents")
     if n_failed:
         failures = counted(n_failed, "run")
         typer.echo(f"{failures} failed; --retry-failed trains again what failed", err=True)
@@ -260,13 +264,13 @@ def status(
 def report(
     study: Annotated[str, typer.Argument(help="A study file, or a stored study's name.")],
     out: Annotated[Path | None, typer.Option(help="The report's folder.")] = None,
-    formats: Annotated[str, typer.Option(help="Of html, md, csv, json, with commas.")] = "all",
+    formats: Annotated[str, typer.Option(help=FORMATS_HELP)] = "documents",
     tracking_uri: TrackingUri = None,
     work_dir: WorkDir = WORK_DIR,
 ) -> None:
     """Build the report of a stored study again; trains nothing.
 
-    Example: ablations report lenet-notes --formats html,json
+    Example: ablations report lenet-notes --formats html,pdf
     """
     name = _load(Path(study), None).study if Path(study).is_file() else study
     _report(name, tracking_uri, work_dir, out, formats)

@@ -217,14 +217,16 @@ class MlflowStore:
         self.client.log_batch(run_id, metrics=metrics, tags=tags)
 
     def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
-        """Store artifacts by name; where they are local files, each is whole or not there."""
+        """Store artifacts by path; where they are local files, each is whole or not there."""
         place = _local(self.client.get_run(run_id).info.artifact_uri)
         if place is not None:
             _write_whole(place / (folder or ""), files)
             return
         with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
             for name, content in files.items():
-                (Path(temporary) / name).write_bytes(content)
+                path = Path(temporary) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
             self.client.log_artifacts(run_id, temporary, artifact_path=folder)
 
     def read_file(self, run_id: str, name: str) -> bytes | None:
@@ -255,12 +257,13 @@ def _local(artifacts: str) -> Path | None:
 
 def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
     # MLflow copies byte by byte: a driver killed meanwhile would leave half a plan or history.
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        unnamed = folder / f".{name}.part"
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unnamed = path.with_name(f".{path.name}.part")
         unnamed.write_bytes(content)
         faults.reach("file_unnamed")
-        unnamed.replace(folder / name)
+        unnamed.replace(path)
 
 
 def exists(uri: str) -> bool:

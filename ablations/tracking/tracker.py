@@ -331,7 +331,7 @@ class Tracker:
 
         Args:
             plan: `plan.json`.
-            files: The report's files by name.
+            files: The report's files by their paths in its folder.
             note: Markdown for the parent's description.
             shown: Seeds of every contrast that got a verdict; None if it showed no number at all.
         """

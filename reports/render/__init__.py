@@ -4,8 +4,8 @@
 `results.json`, `costs.json` and `provenance.json`, and no run, table or store is known here.
 """
 
-from reports.render.files import FORMATS, write_report
+from reports.render.files import DOCUMENTS, FORMATS, write_report
 from reports.render.page import html
 from reports.render.text import csv_files, markdown
 
-__all__ = ["FORMATS", "csv_files", "html", "markdown", "write_report"]
+__all__ = ["DOCUMENTS", "FORMATS", "csv_files", "html", "markdown", "write_report"]

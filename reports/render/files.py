@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from reports.errors import ReportError
+from reports.figures import figure_data, figure_files
+from reports.figures.files import KINDS
+from reports.render.latex import latex_files
 from reports.render.page import html
 from reports.render.text import csv_files, markdown
 
 Document = Mapping[str, Any]
 
-FORMATS = ("csv", "html", "json", "md")
+DOCUMENTS = ("csv", "html", "json", "md", "tex")
+FORMATS = (*DOCUMENTS, *KINDS)
+"""Of a report: its documents, and the kinds of files that its figures are written as."""
 
 
 def write_report(
@@ -27,7 +32,7 @@ def write_report(
     results: Document,
     costs: Document,
     provenance: Document,
-    formats: Iterable[str] = FORMATS,
+    formats: Iterable[str] = DOCUMENTS,
 ) -> list[Path]:
     """Write the report's files into `out`, which is made if it is missing.
 
@@ -47,17 +52,24 @@ def write_report(
         ReportError: A format is unknown, or a document holds NaN or infinity.
     """
     wanted = _checked(formats)
-    texts: dict[str, str] = {}
+    files: dict[str, str | bytes] = {}
     if "html" in wanted:
-        texts["report.html"] = html(results, costs, provenance)
+        files["report.html"] = html(results, costs, provenance)
     if "md" in wanted:
-        texts["report.md"] = markdown(results, costs)
+        files["report.md"] = markdown(results, costs)
+    if "tex" in wanted:
+        files |= latex_files(results, costs)
     if "csv" in wanted:
-        texts |= csv_files(results, costs)
+        files |= csv_files(results, costs)
+        files |= _in_figures(figure_data(results, costs))
+    files |= _in_figures(figure_files(results, costs, wanted & set(KINDS)))
     documents = {"results": results, "costs": costs, "provenance": provenance}
-    texts |= {f"{name}.json": _json(name, content) for name, content in documents.items()}
-    out.mkdir(parents=True, exist_ok=True)
-    return [_write(out / name, text) for name, text in texts.items()]
+    files |= {f"{name}.json": _json(name, content) for name, content in documents.items()}
+    return [_write(out / name, content) for name, content in files.items()]
+
+
+def _in_figures(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    return {f"figures/{name}": content for name, content in files.items()}
 
 
 def _checked(formats: Iterable[str]) -> set[str]:
@@ -81,11 +93,12 @@ def _json(name: str, content: Document) -> str:
         ) from error
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
         # mkstemp makes files for the owner alone; a report is there to be passed on.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)

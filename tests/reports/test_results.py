@@ -78,7 +78,7 @@ def test_values_are_json_values():
             ArmResult,
             "name control comparison dataset variant levels recipe changes n_finished n_failed "
             "failures failure_ci n_collapsed collapsed_ci values mean sd ci median min max iqm "
-            "iqm_ci n_parameters n_macs n_connections",
+            "iqm_ci among_best n_parameters n_macs n_connections",
         ),
         (
             ContrastResult,

@@ -55,10 +55,14 @@ def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file,
     folder = home / "ablation-reports" / slug("tiny")
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "report.md", "results.json", "costs.json", "provenance.json"} < names
+    tables = {f"tables/{path.name}" for path in (folder / "tables").iterdir()}
+    assert {"tables/verdicts.tex", "tables/arms.tex"} < tables
     store = MlflowStore(store_uri)
     _, parent = store.parent("tiny")
     stored = store.client.list_artifacts(parent, "report")
     assert {item.path for item in stored} == {f"report/{name}" for name in names}
+    inner = store.client.list_artifacts(parent, "report/tables")
+    assert {item.path for item in inner} == {f"report/{name}" for name in tables}
     note = store.client.get_run(parent).data.tags["mlflow.note.content"]
     assert note == reporting.note((folder / "report.md").read_text())
     results = json.loads((folder / "results.json").read_text())

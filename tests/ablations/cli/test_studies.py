@@ -155,14 +155,14 @@ def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
     study = tiny_file()
     call("run", study, *INLINE, "--no-report")
     assert call("report", "tiny", "--out", "a", "--formats", "json").exit_code == 0
-    assert call("report", study, "--out", "b", "--formats", "json,md,csv").exit_code == 0
+    assert call("report", study, "--out", "b", "--formats", "json,md,csv,tex").exit_code == 0
     documents = {"results.json", "costs.json", "provenance.json"}
     assert {path.name for path in Path("a").iterdir()} == documents
-    assert {path.name for path in Path("b").iterdir()} > documents | {"report.md"}
+    assert {path.name for path in Path("b").iterdir()} > documents | {"report.md", "report.tex"}
     assert Path("a/results.json").read_bytes() == Path("b/results.json").read_bytes()
-    unknown = call("report", "tiny", "--formats", "pdf")
+    unknown = call("report", "tiny", "--formats", "gif")
     assert unknown.exit_code == 2
-    assert "got ['pdf']" in unknown.output
+    assert "got ['gif']" in unknown.output
     near = call("report", "tinny")
     assert near.exit_code == 2
     assert "no study 'tinny'; did you mean 'tiny'? run it first (stored: tiny)" in near.output

@@ -301,8 +301,13 @@ def test_a_file_is_replaced_whole_or_not_at_all(store, monkeypatch, home):
     assert len(list(home.glob("mlartifacts/**/*history*"))) == 1
 
 
-def test_files_of_a_store_elsewhere_go_through_mlflow(store, monkeypatch):
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_files_keep_their_paths_wherever_the_store_is(store, monkeypatch, is_elsewhere):
     _, parent = store.parent("example")
-    monkeypatch.setattr(stores, "_local", lambda _: None)
-    store.log_files(parent, {"a.txt": b"a"}, "folder")
-    assert store.client.list_artifacts(parent, "folder")[0].path == "folder/a.txt"
+    if is_elsewhere:
+        monkeypatch.setattr(stores, "_local", lambda _: None)
+    store.log_files(parent, {"a.txt": b"a", "inner/b.txt": b"b"}, "folder")
+    found = {item.path for item in store.client.list_artifacts(parent, "folder")}
+    assert found == {"folder/a.txt", "folder/inner"}
+    inner = store.client.list_artifacts(parent, "folder/inner")
+    assert [(item.path, item.file_size) for item in inner] == [("folder/inner/b.txt", 1)]
