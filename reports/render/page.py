@@ -43,7 +43,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"flag": flag_text, "claim_sentence": claim_sentence, "base64": _base64}
-    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    script = (TEMPLATES / "tables.js").read_text(encoding="utf-8")
     template = environment.get_template("report.html")
     return template.render(
         results=results,

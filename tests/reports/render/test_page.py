@@ -17,7 +17,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tags, self.attributes, self.ids, self.words = [], [], [], []
         self._raw = False
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))
         self.text = re.sub(r"\s+", " ", " ".join(self.words))
 
     def handle_starttag(self, tag, attrs):
