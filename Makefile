@@ -11,7 +11,7 @@ WORKERS ?= 2
 export MLFLOW_DISABLE_TELEMETRY := true
 export OMP_NUM_THREADS := 1
 
-.PHONY: help study demo test test-all check docs bench kills clean
+.PHONY: help study demo test test-all check docs pictures bench kills clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*##/\t/' | expand -t 12
@@ -24,10 +24,10 @@ demo: $(VENV)/installed  ## the same path on 6,000 images, in under two minutes
 	$(BIN)/ablations data fetch fashion-mnist
 	$(BIN)/ablations run studies/lenet-notes.yaml --set study=lenet-demo --set dataset.subset=6000 --set seeds=3
 
-test: check  ## format, lint, types, layers, and the tests
+test: check $(VENV)/system-packages  ## format, lint, types, layers, and the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --doctest-glob=README.md . -q
 
-test-all: check  ## the slow suites too
+test-all: check $(VENV)/system-packages  ## the slow suites too
 	$(BIN)/python -m pytest -n $(WORKERS) --doctest-glob=README.md . -q -m 'slow or not slow'
 
 check: $(VENV)/installed-dev  ## the fast half of `test`
@@ -38,6 +38,9 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
+
+pictures: study $(VENV)/installed-dev $(VENV)/system-packages  ## the README's pictures of the report, of the notes' study
+	$(BIN)/python docs/pictures.py ablation-reports/lenet-notes-7e5f906b
 
 bench: $(VENV)/installed-dev  ## every benchmark but the kills, and what they found (three quarters of an hour)
 	$(BIN)/python benchmarks/bench.py
@@ -58,4 +61,9 @@ $(VENV)/installed: $(VENV)/python-made pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Tried once an environment: chromium and LaTeX, up to 320 MB and two minutes where neither is there.
+$(VENV)/system-packages: $(VENV)/python-made .ci/system-packages
+	.ci/system-packages
 	touch $@
