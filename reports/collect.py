@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,15 @@ from ablations import history
 from ablations import record as names
 from ablations.errors import StoreError, StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
+from ablations.tracking.artifacts import read_artifact
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 
 Correct = npt.NDArray[np.bool_]
+AT_A_TIME = 8  # files that are asked of a server at once
+_DAMAGED = (ValueError, LookupError, TypeError, BadZipFile)
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
@@ -87,34 +91,32 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
-    if names.PLAN_FILE not in {item.path for item in store.client.list_artifacts(parent)}:
+    held = {item.path for item in store.client.list_artifacts(parent.info.run_id)}
+    if names.PLAN_FILE not in held:
         raise StoreError(
             f"tracking store {store.uri}: study {study!r} has no {names.PLAN_FILE}: its driver was "
             "stopped before it stored one, or its artifacts were moved; run the study again, or "
             "move them back"
         )
-    plan_json = store.json(parent, names.PLAN_FILE)
+    plan_json = store.parsed(parent, names.PLAN_FILE, json.loads)
     names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
-    past = store.json(parent, names.HISTORY_FILE)
+    past = store.parsed(parent, names.HISTORY_FILE, json.loads)
     plan = analysis_plan(plan_json, past)
     chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})
-    records: dict[str, RunRecord] = {}
-    examples: dict[str, Correct] = {}
-    probes: dict[str, dict[str, float]] = {}
-    for run in chosen:
-        key = run.data.tags[names.TAG_RUN_KEY]
-        records[key] = RunRecord.from_json(store.text(run.info.run_id, names.RECORD_FILE))
-        probes[key] = {k: v for k, v in run.data.metrics.items() if k.startswith("probe/")}
-        if with_examples and records[key].state is RunState.FINISHED:
-            examples[key] = _correct(store.bytes(run.info.run_id, names.EXAMPLES_FILE))
+    records = dict(
+        zip(map(_key, chosen), store.each(chosen, names.RECORD_FILE, _record), strict=True)
+    )
+    finished = [run for run in chosen if records[_key(run)].state is RunState.FINISHED]
+    answered = finished if with_examples else []
+    answers = store.each(answered, names.EXAMPLES_FILE, _correct)
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
-        runs=_run_table(plan_json, records, probes),
+        runs=_run_table(plan_json, records, {_key(run): _probed(run) for run in chosen}),
         curves=_curve_table(plan_json, records),
-        examples=examples,
+        examples=dict(zip(map(_key, answered), answers, strict=True)),
         records=records,
-        parent_run_id=parent,
+        parent_run_id=parent.info.run_id,
         experiment_id=experiment,
     )
 
@@ -167,7 +169,7 @@ class _Reader:
         self.uri = uri
         self.client = open_client(uri)
 
-    def parent(self, study: str) -> tuple[str, str]:
+    def parent(self, study: str) -> tuple[str, Any]:
         held = self.client.get_experiment_by_name(study)
         studies = run_filter(kind=names.KIND_STUDY)
         found = search_runs(self.client, [held.experiment_id], studies) if held else []
@@ -177,25 +179,29 @@ class _Reader:
                 f"store {self.uri}: no study {study!r}; {nearest(study, known)}run it first "
                 f"(stored: {', '.join(name for name in known if name != 'Default') or 'none'})"
             )
-        return str(held.experiment_id), str(found[-1].info.run_id)
+        return str(held.experiment_id), found[-1]
 
     def children(self, experiment: str) -> list[Any]:
         return search_runs(self.client, [experiment], run_filter(kind=names.KIND_RUN))
 
-    def bytes(self, run_id: str, name: str) -> bytes:
-        with TemporaryDirectory(prefix="ablations-") as temporary:
-            return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
+    def each(
+        self, runs: Sequence[Any], name: str, parse: Callable[[bytes], _Parsed]
+    ) -> list[_Parsed]:
+        """The same artifact of every run, parsed; several are read at a time.
 
-    def text(self, run_id: str, name: str) -> str:
-        return self.bytes(run_id, name).decode()
+        A server answers others while one is on its way.
+        """
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return list(pool.map(lambda run: self.parsed(run, name, parse), runs))
 
-    def json(self, run_id: str, name: str) -> Any:
+    def parsed(self, run: Any, name: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+        content = read_artifact(run.info.artifact_uri, name, self.uri)
         try:
-            return json.loads(self.bytes(run_id, name))
-        except ValueError as error:
+            return parse(content)
+        except _DAMAGED as error:
             raise StoreError(
-                f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
-                "it among that run's artifacts"
+                f"tracking store {self.uri}: {name} of run {run.info.run_id} is damaged ({error}); "
+                "restore it among that run's artifacts"
             ) from error
 
 
@@ -231,6 +237,18 @@ def _counting(attempts: Mapping[int, Any]) -> Any:
 def _place(run: Any) -> str:
     # Precision belongs to the recipe and may differ between arms; the rest may not.
     return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
+
+
+def _key(run: Any) -> str:
+    return str(run.data.tags[names.TAG_RUN_KEY])
+
+
+def _probed(run: Any) -> dict[str, float]:
+    return {name: value for name, value in run.data.metrics.items() if name.startswith("probe/")}
+
+
+def _record(content: bytes) -> RunRecord:
+    return RunRecord.from_json(content.decode())
 
 
 def _correct(content: bytes) -> Correct:

@@ -303,6 +303,6 @@ def test_a_file_is_replaced_whole_or_not_at_all(store, monkeypatch, home):
 
 def test_files_of_a_store_elsewhere_go_through_mlflow(store, monkeypatch):
     _, parent = store.parent("example")
-    monkeypatch.setattr(stores, "_local", lambda _: None)
+    monkeypatch.setattr(stores, "local_folder", lambda _: None)
     store.log_files(parent, {"a.txt": b"a"}, "folder")
     assert store.client.list_artifacts(parent, "folder")[0].path == "folder/a.txt"
