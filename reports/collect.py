@@ -46,6 +46,7 @@ class StudyTables:
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
+        ended_ms: When a driver of the study last ended, before its runs were read; 0 if none has.
     """
 
     plan_json: Mapping[str, Any]
@@ -56,6 +57,7 @@ class StudyTables:
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
+    ended_ms: int
 
 
 def collect_runs(study: str, uri: str | None = None) -> pd.DataFrame:
@@ -118,6 +120,7 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
         records=records,
         parent_run_id=parent.info.run_id,
         experiment_id=experiment,
+        ended_ms=parent.info.end_time or 0,
     )
 
 

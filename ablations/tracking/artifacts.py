@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ablations import faults
+from ablations.errors import StoreError
 
 
 def local_folder(address: str) -> Path | None:
@@ -42,15 +43,19 @@ def read_artifact(address: str, name: str, uri: str) -> bytes:
         uri: The store, which may be what hands the artifact out.
 
     Raises:
-        OSError, MlflowException: There is none of that name, or it cannot be had.
+        StoreError: There is none of that name, or it cannot be had.
     """
-    folder = local_folder(address)
-    if folder is not None:
-        return (folder / name).read_bytes()
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
     from mlflow.utils.uri import append_to_uri_path
 
-    place = append_to_uri_path(address, name)
-    with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
-        found = download_artifacts(artifact_uri=place, dst_path=temporary, tracking_uri=uri)
-        return Path(found).read_bytes()
+    folder, place = local_folder(address), append_to_uri_path(address, name)
+    try:
+        if folder is not None:
+            return (folder / name).read_bytes()
+        with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
+            found = download_artifacts(artifact_uri=place, dst_path=temporary, tracking_uri=uri)
+            return Path(found).read_bytes()
+    except (OSError, MlflowException) as error:
+        *_, reason = str(error).strip().splitlines()
+        raise StoreError(f"tracking store {uri}: cannot read {place}: {reason:.300}") from error

@@ -137,6 +137,11 @@ class MlflowStore:
                 self._parents[study] = (experiment, run.info.run_id)
         return self._parents[study]
 
+    def ended_ms(self, run_id: str) -> int:
+        """When a run last ended, in milliseconds since 1970; 0 if it never has."""
+        with reaching(self.uri):
+            return self.client.get_run(run_id).info.end_time or 0
+
     def _new_parent(self, experiment: str, study: str) -> Run:
         tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
         run = self.client.create_run(experiment, run_name=study, tags=tags)
@@ -219,14 +224,15 @@ class MlflowStore:
 
     def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
         """Store artifacts by name; where they are local files, each is whole or not there."""
-        place = local_folder(self.client.get_run(run_id).info.artifact_uri)
-        if place is not None:
-            write_whole(place / (folder or ""), files)
-            return
-        with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
-            for name, content in files.items():
-                (Path(temporary) / name).write_bytes(content)
-            self.client.log_artifacts(run_id, temporary, artifact_path=folder)
+        with reaching(self.uri):
+            place = local_folder(self.client.get_run(run_id).info.artifact_uri)
+            if place is not None:
+                write_whole(place / (folder or ""), files)
+                return
+            with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
+                for name, content in files.items():
+                    (Path(temporary) / name).write_bytes(content)
+                self.client.log_artifacts(run_id, temporary, artifact_path=folder)
 
     def read_file(self, run_id: str, name: str) -> bytes | None:
         """One artifact's bytes, or None if the run has none of that name."""
