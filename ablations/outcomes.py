@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -246,7 +247,15 @@ def _weights(model: nn.Module) -> bytes:
 
 def _examples(evaluation: Evaluation, data: RunData) -> bytes:
     predicted = evaluation.predictions.cpu().numpy().astype(np.int16)
-    labels = as_labels(data.test_labels)
+    return packed_answers(predicted, as_labels(data.test_labels))
+
+
+def packed_answers(predicted: npt.NDArray[np.int16], labels: npt.NDArray[np.int16]) -> bytes:
+    """The content of `examples.npz`: a run's answer to each test image, and whether it is right.
+
+    Shape:
+        predicted, labels (n_test,).
+    """
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

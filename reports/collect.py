@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,6 +22,7 @@ from ablations import history
 from ablations import record as names
 from ablations.errors import StoreError, StudyNotFoundError, nearest
 from ablations.record import RunRecord, RunState
+from ablations.tracking.artifacts import read_artifact
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
 from reports.per_class import Labels, Predictions
@@ -30,6 +30,10 @@ from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 from reports.statistics.classes import IntArray
 
 Correct = npt.NDArray[np.bool_]
+AT_A_TIME = 8  # files that are asked of a server at once
+_DAMAGED = (ValueError, LookupError, TypeError, EOFError, BadZipFile)
+_Arrays = Mapping[str, npt.NDArray[Any]]
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class StudyTables:
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
+        ended_ms: When a driver of the study last ended, before its runs were read; 0 if none has.
     """
 
     plan_json: Mapping[str, Any]
@@ -57,6 +62,7 @@ class StudyTables:
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
+    ended_ms: int
 
 
 def collect_runs(study: str, uri: str | None = None) -> pd.DataFrame:
@@ -92,44 +98,38 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
 
 def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
-    artifacts = {item.path for item in store.client.list_artifacts(parent)}
-    if names.PLAN_FILE not in artifacts:
+    held = {item.path for item in store.client.list_artifacts(parent.info.run_id)}
+    if names.PLAN_FILE not in held:
         raise StoreError(
             f"tracking store {store.uri}: study {study!r} has no {names.PLAN_FILE}: its driver was "
             "stopped before it stored one, or its artifacts were moved; run the study again, or "
             "move them back"
         )
-    plan_json = store.json(parent, names.PLAN_FILE)
+    plan_json = store.parsed(parent, names.PLAN_FILE, json.loads)
     names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
-    past = store.json(parent, names.HISTORY_FILE)
+    past = store.parsed(parent, names.HISTORY_FILE, json.loads)
     plan = analysis_plan(plan_json, past)
     chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})
-    records: dict[str, RunRecord] = {}
-    labels = _labels(store, parent, plan_json, artifacts) if with_examples else {}
-    planned = {run["run_key"]: run["arm"] for run in plan_json["runs"]}
-    examples: dict[str, Correct] = {}
-    predicted: dict[str, IntArray] = {}
-    probes: dict[str, dict[str, float]] = {}
-    for run in chosen:
-        key = run.data.tags[names.TAG_RUN_KEY]
-        records[key] = RunRecord.from_json(store.text(run.info.run_id, names.RECORD_FILE))
-        probes[key] = {k: v for k, v in run.data.metrics.items() if k.startswith("probe/")}
-        if with_examples and records[key].state is RunState.FINISHED:
-            answers = store.arrays(run.info.run_id, names.EXAMPLES_FILE)
-            examples[key] = _correct(answers)
-            own = labels.get(planned[key])
-            if own is not None and str(answers["labels_digest"]) == own.digest:
-                predicted[key] = answers["predicted"]
+    records = dict(
+        zip(map(_key, chosen), store.each(chosen, names.RECORD_FILE, _record), strict=True)
+    )
+    finished = [run for run in chosen if records[_key(run)].state is RunState.FINISHED]
+    answered = finished if with_examples else []
+    answers = dict(
+        zip(map(_key, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
+    )
+    labels = _labels(store, parent, plan_json, held) if with_examples else {}
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
-        runs=_run_table(plan_json, records, probes),
+        runs=_run_table(plan_json, records, {_key(run): _probed(run) for run in chosen}),
         curves=_curve_table(plan_json, records),
-        examples=examples,
-        predictions=Predictions(predicted, labels),
+        examples={key: _correct(arrays) for key, arrays in answers.items()},
+        predictions=Predictions(_predicted(answers, labels, plan_json), labels),
         records=records,
-        parent_run_id=parent,
+        parent_run_id=parent.info.run_id,
         experiment_id=experiment,
+        ended_ms=parent.info.end_time or 0,
     )
 
 
@@ -183,7 +183,7 @@ class _Reader:
         self.uri = uri
         self.client = open_client(uri)
 
-    def parent(self, study: str) -> tuple[str, str]:
+    def parent(self, study: str) -> tuple[str, Any]:
         held = self.client.get_experiment_by_name(study)
         studies = run_filter(kind=names.KIND_STUDY)
         found = search_runs(self.client, [held.experiment_id], studies) if held else []
@@ -193,37 +193,30 @@ class _Reader:
                 f"store {self.uri}: no study {study!r}; {nearest(study, known)}run it first "
                 f"(stored: {', '.join(name for name in known if name != 'Default') or 'none'})"
             )
-        return str(held.experiment_id), str(found[-1].info.run_id)
+        return str(held.experiment_id), found[-1]
 
     def children(self, experiment: str) -> list[Any]:
         return search_runs(self.client, [experiment], run_filter(kind=names.KIND_RUN))
 
-    def bytes(self, run_id: str, name: str) -> bytes:
-        with TemporaryDirectory(prefix="ablations-") as temporary:
-            return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
+    def each(
+        self, runs: Sequence[Any], name: str, parse: Callable[[bytes], _Parsed]
+    ) -> list[_Parsed]:
+        """The same artifact of every run, parsed; several are read at a time.
 
-    def arrays(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]]:
-        content = io.BytesIO(self.bytes(run_id, name))
+        A server answers others while one is on its way.
+        """
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return list(pool.map(lambda run: self.parsed(run, name, parse), runs))
+
+    def parsed(self, run: Any, name: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+        content = read_artifact(run.info.artifact_uri, name, self.uri)
         try:
-            with np.load(content, allow_pickle=False) as stored:
-                return dict(stored)
-        except (ValueError, BadZipFile, EOFError) as error:
-            raise StoreError(self._damaged(run_id, name, error)) from error
-
-    def text(self, run_id: str, name: str) -> str:
-        return self.bytes(run_id, name).decode()
-
-    def json(self, run_id: str, name: str) -> Any:
-        try:
-            return json.loads(self.bytes(run_id, name))
-        except ValueError as error:
-            raise StoreError(self._damaged(run_id, name, error)) from error
-
-    def _damaged(self, run_id: str, name: str, error: Exception) -> str:
-        return (
-            f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
-            "it among that run's artifacts"
-        )
+            return parse(content)
+        except _DAMAGED as error:
+            raise StoreError(
+                f"tracking store {self.uri}: {name} of run {run.info.run_id} is damaged ({error}); "
+                "restore it among that run's artifacts"
+            ) from error
 
 
 def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
@@ -260,24 +253,53 @@ def _place(run: Any) -> str:
     return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
 
 
-def _correct(answers: Mapping[str, npt.NDArray[Any]]) -> Correct:
+def _key(run: Any) -> str:
+    return str(run.data.tags[names.TAG_RUN_KEY])
+
+
+def _probed(run: Any) -> dict[str, float]:
+    return {name: value for name, value in run.data.metrics.items() if name.startswith("probe/")}
+
+
+def _record(content: bytes) -> RunRecord:
+    return RunRecord.from_json(content.decode())
+
+
+def _arrays(content: bytes) -> _Arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _correct(answers: _Arrays) -> Correct:
     return np.unpackbits(answers["correct"], count=int(answers["n_images"])).astype(bool)
 
 
+def _predicted(
+    answers: Mapping[str, _Arrays], labels: Mapping[str, Labels], plan_json: Mapping[str, Any]
+) -> dict[str, IntArray]:
+    """What runs predicted, of those whose answers are of the images that the labels are of."""
+    arm_of = {run["run_key"]: run["arm"] for run in plan_json["runs"]}
+    return {
+        key: arrays["predicted"]
+        for key, arrays in answers.items()
+        if (own := labels.get(arm_of[key])) and str(arrays["labels_digest"]) == own.digest
+    }
+
+
 def _labels(
-    store: _Reader, parent: str, plan_json: Mapping[str, Any], artifacts: Collection[str]
+    store: _Reader, parent: Any, plan_json: Mapping[str, Any], held: Collection[str]
 ) -> dict[str, Labels]:
     """The labels of every arm that the store has some for; each file is read once."""
     files = {arm["name"]: names.labels_file(arm["dataset"]) for arm in plan_json["arms"]}
     read = {
-        file: _labels_of(store.arrays(parent, file))
+        file: store.parsed(parent, file, lambda content: _labels_of(_arrays(content)))
         for file in sorted(set(files.values()))
-        if file in artifacts
+        if file in held
     }
     return {arm: read[file] for arm, file in files.items() if file in read}
 
 
-def _labels_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Labels:
+def _labels_of(arrays: _Arrays) -> Labels:
     sample = {key: arrays[key] for key in ("indices", "pixels") if key in arrays}
     return Labels(
         labels=arrays["labels"],

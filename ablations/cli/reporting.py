@@ -56,13 +56,19 @@ def build_report(
     written = write_report(folder, results, spent, provenance(tables), wanted)
     faults.reach("report_written")
     tracker = Tracker(uri, work_dir)
-    tracker.store_report(
+    is_stored = tracker.store_report(
         tables.plan_json,
         {path.relative_to(folder).as_posix(): path.read_bytes() for path in written},
         note=note(markdown(results, spent)),
         shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
+        ended_ms=tables.ended_ms,
     )
     _say(results, tables, folder, written, console)
+    if not is_stored:
+        console.print(
+            "[yellow]not stored in MLflow: a driver of this study has ended since, so there may be "
+            "more to report; build it again[/yellow]"
+        )
     return folder
 
 

@@ -14,14 +14,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ablations import faults
 from ablations import record as names
 from ablations.designs import level_text
 from ablations.errors import StoreError
 from ablations.record import OpenRun, RunRecord, RunState, StoredRun
+from ablations.tracking.artifacts import local_folder, write_whole
 from ablations.tracking.opening import mlflow_settings, open_client, reaching, sqlite_path
 from ablations.tracking.outbox import Entry
 
@@ -116,7 +115,9 @@ class MlflowStore:
                 (item.name, item.artifact_location) for item in self.client.search_experiments()
             ]
             experiments = {run.study for run in self.stored_runs()}
-        folders = [(name, place, _local(place)) for name, place in places if name in experiments]
+        folders = [
+            (name, place, local_folder(place)) for name, place in places if name in experiments
+        ]
         return [(name, place) for name, place, folder in folders if folder and not folder.exists()]
 
     def parents(self) -> dict[str, str]:
@@ -135,6 +136,11 @@ class MlflowStore:
                 run = found[-1] if found else self._new_parent(experiment, study)
                 self._parents[study] = (experiment, run.info.run_id)
         return self._parents[study]
+
+    def ended_ms(self, run_id: str) -> int:
+        """When a run last ended, in milliseconds since 1970; 0 if it never has."""
+        with reaching(self.uri):
+            return self.client.get_run(run_id).info.end_time or 0
 
     def _new_parent(self, experiment: str, study: str) -> Run:
         tags = {names.TAG_KIND: names.KIND_STUDY, names.TAG_STUDY: study, **source_tags()}
@@ -218,16 +224,17 @@ class MlflowStore:
 
     def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
         """Store artifacts by path; where they are local files, each is whole or not there."""
-        place = _local(self.client.get_run(run_id).info.artifact_uri)
-        if place is not None:
-            _write_whole(place / (folder or ""), files)
-            return
-        with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
-            for name, content in files.items():
-                path = Path(temporary) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            self.client.log_artifacts(run_id, temporary, artifact_path=folder)
+        with reaching(self.uri):
+            place = local_folder(self.client.get_run(run_id).info.artifact_uri)
+            if place is not None:
+                write_whole(place / (folder or ""), files)
+                return
+            with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
+                for name, content in files.items():
+                    path = Path(temporary) / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content)
+                self.client.log_artifacts(run_id, temporary, artifact_path=folder)
 
     def read_file(self, run_id: str, name: str) -> bytes | None:
         """One artifact's bytes, or None if the run has none of that name."""
@@ -247,23 +254,6 @@ class MlflowStore:
                 f"tracking store {self.uri}: {name} of run {run_id} is damaged ({error}); restore "
                 "it among that run's artifacts"
             ) from error
-
-
-def _local(artifacts: str) -> Path | None:
-    """The folder that MLflow keeps artifacts in, if this machine writes them itself."""
-    parts = urlsplit(artifacts)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
-
-
-def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
-    # MLflow copies byte by byte: a driver killed meanwhile would leave half a plan or history.
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unnamed = path.with_name(f".{path.name}.part")
-        unnamed.write_bytes(content)
-        faults.reach("file_unnamed")
-        unnamed.replace(path)
 
 
 def exists(uri: str) -> bool:

@@ -115,7 +115,7 @@ class Tracker:
         with history_lock(self.store.uri):
             own, elsewhere = self._history(parent), self._histories(others)
             past = history.extended(history.remembering(own, elsewhere, content), content)
-            self._write_files(
+            self.store.log_files(
                 parent,
                 {
                     record.PLAN_FILE: _json(content),
@@ -326,26 +326,37 @@ class Tracker:
         files: Mapping[str, bytes],
         note: str,
         shown: Mapping[str, list[int]] | None,
-    ) -> None:
-        """Put a report on the study's parent run, and note what it showed.
+        *,
+        ended_ms: int | None = None,
+    ) -> bool:
+        """Put a report on the study's parent run, and note what it showed; needs no driver's lock.
 
         Args:
             plan: `plan.json`.
             files: The report's files by their paths in its folder.
             note: Markdown for the parent's description.
             shown: Seeds of every contrast that got a verdict; None if it showed no number at all.
+            ended_ms: When a driver had last ended; None if that is not known.
+
+        Returns:
+            Whether it was stored. It is not where a driver has ended since, whose own knows more.
         """
         _, parent = self.store.parent(plan["study"])
-        self._write_files(parent, files, record.REPORT_FOLDER)
-        faults.reach("report_stored")
-        if shown is not None:
-            with history_lock(self.store.uri):
-                past = history.extended(self._history(parent), plan)
-                past = history.with_shown(past, plan, shown)
-                self._write_files(parent, {record.HISTORY_FILE: _json(past)})
-        faults.reach("report_noted")
-        with reaching(self.store.uri):
-            self.store.client.set_tag(parent, "mlflow.note.content", note)
+        with history_lock(self.store.uri):
+            is_newest = ended_ms is None or ended_ms == self.store.ended_ms(parent)
+            if is_newest:
+                self.store.log_files(parent, files, record.REPORT_FOLDER)
+            faults.reach("report_stored")
+            if shown is not None:
+                past = history.with_shown(
+                    history.extended(self._history(parent), plan), plan, shown
+                )
+                self.store.log_files(parent, {record.HISTORY_FILE: _json(past)})
+            faults.reach("report_noted")
+            if is_newest:
+                with reaching(self.store.uri):
+                    self.store.client.set_tag(parent, "mlflow.note.content", note)
+        return is_newest
 
     def _history(self, parent: str) -> history.History:
         past: history.History = self._read_json(parent, record.HISTORY_FILE, [])
@@ -353,12 +364,6 @@ class Tracker:
 
     def _read_json(self, run_id: str, name: str, default: Any) -> Any:
         return with_present_keys(self.store.read_json(run_id, name, default), self.former)
-
-    def _write_files(
-        self, run_id: str, files: Mapping[str, bytes], folder: str | None = None
-    ) -> None:
-        with reaching(self.store.uri):
-            self.store.log_files(run_id, files, folder)
 
 
 def sync_outbox(work_dir: Path, given: str | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -20,11 +22,13 @@ from ablations.preparation import RunOptions
 from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.outbox import Outbox
+from ablations.tracking.store import MlflowStore
 from ablations.tracking.tracker import sync_outbox
 from reports.collect import collect_study
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 START_SECONDS = 120
+INLINE = ("--executor", "inline", "--device", "cpu")
 
 
 class Server:
@@ -155,3 +159,36 @@ def test_the_command_line_exits_3_and_goes_on_when_the_server_is_back(
     assert " runs stored" in synced.stdout.read()
     runs = children_of("tiny", server.uri)
     assert len({run.data.tags["run_key"] for run in runs}) == len(runs) == 8
+
+
+def test_a_report_of_a_server_has_the_bytes_of_one_of_a_file(
+    server, tiny_file, home, call, new_store
+):
+    study = tiny_file(seeds=3, probes=["shift"])
+    (home / "file").mkdir()
+    uris = {"server": server.uri, "file": new_store(home / "file")}
+    for name, uri in uris.items():
+        where = ("--tracking-uri", uri, "--work-dir", home / name / ".ablations")
+        trained = call("run", study, *INLINE, "--no-report", *where)
+        assert trained.exit_code == 0, trained.output
+        reported = call("report", "tiny", "--out", home / f"out-{name}", *where)
+        assert reported.exit_code == 0, reported.output
+    found = {name: (home / f"out-{name}" / "results.json").read_bytes() for name in uris}
+    assert found["server"] == found["file"]
+    assert json.loads(found["server"])["final"]
+
+    # Its files are on another machine, as far as this one can see: they come and go through it.
+    store = MlflowStore(server.uri)
+    _, parent = store.parent("tiny")
+    assert store.client.get_run(parent).info.artifact_uri.startswith("mlflow-artifacts:")
+    logged = store.client.download_artifacts(parent, "report/results.json", str(home))
+    assert Path(logged).read_bytes() == found["server"]
+
+
+def test_a_file_that_a_server_has_lost_is_named(server, tiny, home):
+    options = RunOptions(server.uri, home / ".ablations", device="cpu", executor="inline")
+    run_study(parse_study(tiny(seeds=1)), options)
+    next((home / "served").glob("**/examples.npz")).unlink()
+    message = rf"^tracking store {server.uri}: cannot read mlflow-artifacts:.*/examples\.npz: "
+    with pytest.raises(StoreError, match=message):
+        collect_study("tiny", server.uri)

@@ -273,6 +273,23 @@ def test_what_a_newer_version_stored_is_refused_and_never_misread(
         collect_study("tiny", store_uri)
 
 
+@pytest.mark.parametrize("name", ["plan.json", "record.json", "examples.npz"])
+def test_a_damaged_file_is_named_with_its_run(train, tiny, store_uri, home, name):
+    train(tiny(seeds=1))
+    path = next(home.glob(f"mlartifacts/**/{name}"))
+    path.write_bytes(path.read_bytes()[:40])
+    run_id = path.parent.parent.name
+    with pytest.raises(StoreError, match=rf"{name} of run {run_id} is damaged .*; restore it"):
+        collect_study("tiny", store_uri)
+
+
+def test_a_lost_file_is_an_error_that_names_it(train, tiny, store_uri, home):
+    train(tiny(seeds=1))
+    next(home.glob("mlartifacts/**/examples.npz")).unlink()
+    with pytest.raises(StoreError, match=r"tracking store .*: cannot read file:.*examples\.npz: "):
+        collect_study("tiny", store_uri)
+
+
 def test_a_study_whose_driver_was_stopped_before_its_plan_was_stored_is_told(store_uri):
     MlflowStore(store_uri).parent("tiny")
     with pytest.raises(StoreError, match=r"study 'tiny' has no plan\.json: its driver was stopped"):

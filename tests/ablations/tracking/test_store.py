@@ -305,7 +305,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(store, monkeypatch, home):
 def test_files_keep_their_paths_wherever_the_store_is(store, monkeypatch, is_elsewhere):
     _, parent = store.parent("example")
     if is_elsewhere:
-        monkeypatch.setattr(stores, "_local", lambda _: None)
+        monkeypatch.setattr(stores, "local_folder", lambda _: None)
     store.log_files(parent, {"a.txt": b"a", "inner/b.txt": b"b"}, "folder")
     found = {item.path for item in store.client.list_artifacts(parent, "folder")}
     assert found == {"folder/a.txt", "folder/inner"}

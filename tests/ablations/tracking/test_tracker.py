@@ -209,6 +209,25 @@ def test_a_report_is_stored_with_its_note_and_the_verdicts_it_showed(tracker, pl
     assert shown["activation=relu - control"]["seeds"] == [0, 1]
 
 
+def test_a_report_that_a_driver_has_overtaken_is_not_stored_over_that_drivers_own(
+    tracker, plan, home
+):
+    made = plan().to_dict()
+    tracker.open_study(plan())
+    _, parent = tracker.store.parent("example")
+    seen = tracker.store.ended_ms(parent)
+    assert tracker.store_report(made, {"report.md": b"part"}, "part", {}, ended_ms=seen)
+    tracker.close_study("example", "FINISHED")
+    ended = tracker.store.ended_ms(parent)
+    assert tracker.store_report(made, {"report.md": b"whole"}, "whole", None, ended_ms=ended)
+    shown = {"activation=relu - control": [0, 1]}
+    assert not tracker.store_report(made, {"report.md": b"part"}, "part", shown, ended_ms=seen)
+    (stored,) = home.glob("mlartifacts/**/report.md")
+    assert stored.read_text() == "whole"
+    assert tracker.store.client.get_run(parent).data.tags["mlflow.note.content"] == "whole"
+    assert _artifact(tracker, "example", "history.json")[-1]["shown"]  # a person has seen it
+
+
 def test_sync_stores_every_waiting_entry_in_the_store_it_is_for(
     tracker, entry, store_uri, home, children_of
 ):
