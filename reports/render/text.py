@@ -87,8 +87,9 @@ def _table(table: Table) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown and HTML find nothing to act on."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", text).replace("&", "&amp;")
+    """Text on one line in which Markdown and HTML find nothing to act on."""
+    line = re.sub(r"\s*[\r\n]\s*", " ", text)
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", line).replace("&", "&amp;")
 
 
 def csv_files(results: Document, costs: Document) -> dict[str, str]:

@@ -1,7 +1,12 @@
 import csv
 import io
+import json
 
-from reports.render import csv_files, markdown
+import pytest
+from markdown_it import MarkdownIt
+
+from reports.render import csv_files, markdown, tables
+from reports.render.factor_tables import effect_tables, variance_table
 
 
 def rows_of(text):
@@ -16,11 +21,60 @@ def test_markdown_has_the_findings_and_the_tables(results, costs):
     assert "**refuted**" in text
 
 
-def test_markdown_rows_have_as_many_cells_as_their_heading(hostile):
-    results, costs, _ = hostile
-    for block in markdown(results, costs).split("\n\n"):
-        rows = [line for line in block.splitlines() if line.startswith("| ")]
-        assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
+def parsed_tables(text):
+    """Every table of a Markdown text as rows of texts, the heading first.
+
+    A parser fills short rows and cuts long ones, so that the cells tell and not their number.
+    """
+    found = []
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type == "table_open":
+            found.append([])
+        elif token.type == "tr_open":
+            found[-1].append([])
+        elif token.type == "inline" and token.level > 3:
+            found[-1][-1].append("".join(part.content for part in token.children))
+    return found
+
+
+def written_tables(results, costs):
+    """The tables of the report as it has them, line breaks in names aside."""
+    growth = tables.growth_tables(results)
+    verdicts = [tables.verdict_table(results)] if results["contrasts"] else []
+    noise = variance_table(results)
+    every = [
+        *verdicts, tables.arms_table(results), *effect_tables(results), *([noise] if noise else []),
+        tables.cost_table(results, costs), *tables.probe_tables(results), *growth,
+    ]  # fmt: skip
+    return [
+        [
+            [" ".join(text.split()) for text in row]
+            for row in (
+                [head.text for head in table.heads],
+                *([cell.text for cell in row] for row in table.rows),
+            )
+        ]
+        for table in every
+    ]
+
+
+def spaced(found):
+    return [[[" ".join(cell.split()) for cell in row] for row in table] for table in found]
+
+
+def test_every_markdown_table_is_read_cell_by_cell(results, costs, everything):
+    for study in ((results, costs), everything):
+        assert spaced(parsed_tables(markdown(*study))) == written_tables(*study)
+
+
+@pytest.mark.parametrize(
+    "name", ["a|b", "a \\| `|` b", "x\n| --- |\r\n\n# c", "1. *y* | <b>", "\\"]
+)
+def test_a_name_stays_in_its_cell(results, costs, name):
+    old = "activation=relu"
+    text = json.dumps([results, costs]).replace(old, json.dumps(name)[1:-1])
+    study = json.loads(text)
+    assert spaced(parsed_tables(markdown(*study))) == written_tables(*study)
 
 
 def test_names_cannot_act_in_markdown(hostile):
