@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 from reports.figures.palette import VERDICTS
-from reports.figures.tables import arm_label, ordered_arms
 from reports.render import tables
+from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
 from reports.render.tables import Cell, Head, Table
@@ -50,18 +50,16 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 
 @dataclass(frozen=True)
 class Placed:
-    """A table with what a paper says of it besides its cells.
+    """A table and what of it a paper sets apart.
 
     Attributes:
         name: Of its file and its label.
         bold: Rows and columns of the cells set bold.
-        note: Below the table.
     """
 
     name: str
     table: Table
     bold: frozenset[tuple[int, int]] = frozenset()
-    note: str = ""
 
 
 def latex_files(results: Document, costs: Document) -> dict[str, str]:
@@ -81,12 +79,14 @@ def _file(placed: Placed) -> str:
 def _placed(results: Document, costs: Document) -> list[Placed]:
     """The report's tables in their order."""
     verdicts, noise = tables.verdict_table(results), variance_table(results)
+    failures = failure_table(results)
     titled = replace(verdicts, caption=f"Contrasts and their verdicts. {verdicts.caption}")
     factors = effect_tables(results)
     return [
         *([Placed("verdicts", titled)] if results["contrasts"] else []),
         _arms(results),
         Placed("changes", tables.changes_table(results)),
+        *([Placed("failures", failures)] if failures else []),
         *_numbered("effects", factors[::2]),
         *_numbered("anova", factors[1::2]),
         *([Placed("variance", noise)] if noise else []),
@@ -106,28 +106,14 @@ def _numbered(name: str, found: Sequence[Table]) -> list[Placed]:
 
 def _arms(results: Document) -> Placed:
     """The arms, with the means of those that cannot be told from the best in bold."""
-    arms, table = ordered_arms(results), tables.arms_table(results)
-    mean = [head.text for head in table.heads].index("mean")
-    bold = frozenset((row, mean) for row, arm in enumerate(arms) if arm["among_best"])
-    return Placed("arms", table, bold, _best_note(results, arms))
-
-
-def _best_note(results: Document, arms: Sequence[Document]) -> str:
-    asked = [arm for arm in arms if arm["among_best"] is not None]
-    if not asked:
-        return ""
-    confidence = f"{100 * (1 - results['endpoint']['alpha']):g}\N{NO-BREAK SPACE}%"
-    parts = [
-        "Bold: the arm cannot be told from the best. No other arm beats it in a one-sided paired t"
-        f" test (Bonferroni), so that the truly best one is among them with {confidence}"
-        " confidence."
-    ]
-    if len({(arm["control"], arm["comparison"]) for arm in asked}) > 1:
-        parts.append("Arms are compared within their data set and recipe.")
-    left = [arm_label(a["name"], a["comparison"]) for a in arms if a["among_best"] is None]
-    if left:
-        parts.append(f"Not compared: {', '.join(left)}.")
-    return " ".join(parts)
+    table = tables.arms_table(results)
+    bold = frozenset(
+        (row, column)
+        for row, cells in enumerate(table.rows)
+        for column, cell in enumerate(cells)
+        if cell.is_bold
+    )
+    return Placed("arms", table, bold)
 
 
 def _report(results: Document, names: Sequence[str]) -> str:
@@ -252,11 +238,6 @@ def _float(placed: Placed, columns: Sequence[int], rows: Sequence[int], *, is_fi
         *([rf"\label{{tab:{placed.name}}}"] if is_first else []),
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         f"{_tabular(placed, columns, rows)}}}",
-        *(
-            [rf"\par\smallskip\parbox{{\linewidth}}{{{escaped(placed.note)}}}"]
-            if placed.note
-            else []
-        ),
         "\\end{table}",
     ]
     return "\n".join(lines)

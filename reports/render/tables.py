@@ -24,6 +24,7 @@ class Cell:
     text: str
     sort: float | str | None = None
     mark: VerdictMark | None = None
+    is_bold: bool = False
 
     @property
     def key(self) -> str:
@@ -136,7 +137,28 @@ def arms_table(results: Document) -> Table:
     )
     rows = tuple(_arm_row(arm, unit) for arm in ordered_arms(results))
     of = f" ({unit.of_values})" if unit.of_values else ""
-    return Table(f"{spoken(metric).capitalize()}{of} over seeds.", heads, rows)
+    caption = f"{spoken(metric).capitalize()}{of} over seeds. {_best_note(results)}"
+    return Table(caption.strip(), heads, rows)
+
+
+def _best_note(results: Document) -> str:
+    """What a bold mean says; empty where none could be."""
+    arms = ordered_arms(results)
+    asked = [arm for arm in arms if arm["among_best"] is not None]
+    if not asked:
+        return ""
+    confidence = f"{100 * (1 - results['endpoint']['alpha']):g}\N{NO-BREAK SPACE}%"
+    parts = [
+        "Bold: the arm cannot be told from the best. No other arm beats it in a one-sided paired t"
+        f" test (Bonferroni), so that the truly best one is among them with {confidence}"
+        " confidence."
+    ]
+    if len({(arm["control"], arm["comparison"]) for arm in asked}) > 1:
+        parts.append("Arms are compared within their data set and recipe.")
+    left = [arm_label(a["name"], a["comparison"]) for a in arms if a["among_best"] is None]
+    if left:
+        parts.append(f"Not compared: {', '.join(left)}.")
+    return " ".join(parts)
 
 
 def _arm_row(arm: Document, unit: Unit) -> tuple[Cell, ...]:
@@ -144,7 +166,7 @@ def _arm_row(arm: Document, unit: Unit) -> tuple[Cell, ...]:
         words(arm_label(arm["name"], arm["comparison"])),
         Cell(str(arm["n_finished"]), arm["n_finished"]),
         Cell(_failures(arm), arm["n_failed"]),
-        Cell(numbers.value(arm["mean"], unit), arm["mean"]),
+        Cell(numbers.value(arm["mean"], unit), arm["mean"], is_bold=arm["among_best"] is True),
         Cell(numbers.interval(arm["ci"], unit, sign=False), (arm["ci"] or [None])[0]),
         *(
             Cell(numbers.value(arm[name], unit), arm[name])

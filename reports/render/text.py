@@ -17,7 +17,7 @@ from reports.figures.palette import VERDICTS
 from reports.render import tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
-from reports.render.tables import Table
+from reports.render.tables import Cell, Table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -81,9 +81,13 @@ def _table(table: Table) -> str:
     lines = [
         " | ".join(_escaped(head.text) for head in table.heads),
         " | ".join(rules),
-        *(" | ".join(_escaped(cell.text) for cell in row) for row in table.rows),
+        *(" | ".join(map(_cell, row)) for row in table.rows),
     ]
     return "\n".join([_escaped(table.caption), "", *(f"| {line} |" for line in lines)])
+
+
+def _cell(cell: Cell) -> str:
+    return f"**{_escaped(cell.text)}**" if cell.is_bold else _escaped(cell.text)
 
 
 def _escaped(text: str) -> str:

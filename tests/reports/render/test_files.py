@@ -12,7 +12,7 @@ NAMES = {
     "report.html",
     "report.md",
     "report.tex",
-    *(f"tables/{name}.tex" for name in ("verdicts", "arms", "changes", "costs")),
+    *(f"tables/{name}.tex" for name in ("verdicts", "arms", "changes", "failures", "costs")),
     "arms.csv",
     "contrasts.csv",
     "results.json",

@@ -69,7 +69,16 @@ def test_each_table_is_a_file_that_the_report_inputs(results, costs):
         "report.tex",
         *(
             f"tables/{name}.tex"
-            for name in ("verdicts", "arms", "changes", "costs", "probes", "growth", "growth-2")
+            for name in (
+                "verdicts",
+                "arms",
+                "changes",
+                "failures",
+                "costs",
+                "probes",
+                "growth",
+                "growth-2",
+            )
         ),
     ]
     assert re.findall(r"\\input\{(.*?)\}", files["report.tex"]) == list(files)[1:]
@@ -102,7 +111,7 @@ def test_a_table_has_rules_a_caption_a_label_and_numbers_on_the_right(results, c
     assert r"\begin{tabular}{lrrrrrrrrr}" in text
     for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:arms}"):
         assert text.count(part) == 1
-    assert r"\caption{Test accuracy (\%) over seeds.}" in text
+    assert r"\caption{Test accuracy (\%) over seeds. Bold:" in text
 
 
 def test_means_of_arms_that_may_be_best_are_bold_and_a_note_says_so(results, costs):

@@ -188,9 +188,13 @@ class Study:
 
     def __init__(self, results: dict, spent: dict) -> None:
         self.results, self.costs = results, spent
-        # The page counts the notes of a kind.
-        kinds = Counter(note["code"] for note in results["warnings"])
-        self.known = Known(results, spent, list(kinds.values()))
+        # The page counts the notes of a kind, or of an arm or contrast, and what was compared.
+        notes = [*results["warnings"], *results["refusals"]]
+        counts = [*Counter(note["code"] for note in notes).values()]
+        counts += [*Counter((note["about"], note["comparison"]) for note in notes).values()]
+        counts += [*Counter(one["family"] for one in results["contrasts"]).values()]
+        counts += [len(results["arms"]), len({s for a in results["arms"] for s in a["values"]})]
+        self.known = Known(results, spent, counts)
         self.page = html(results, spent, TORCH)
         shown, mark, provenance = self.page.partition('<section id="provenance">')
         self.provenance = page_text(mark + provenance)
@@ -218,6 +222,7 @@ def refused(everything):
     results, spent = everything
     nothing = dict.fromkeys(("ci_adjusted", "ci", "verdict", "minimum_detectable"))
     said = {"code": "endpoint_changed", "text": "the margin was 0.04 until 3 verdicts were shown"}
+    said |= {"about": "", "comparison": ""}
     changes = {
         "contrasts": [one | nothing for one in results["contrasts"]],
         "arms": [one | {"among_best": None, "ci": None} for one in results["arms"]],

@@ -81,6 +81,16 @@ def test_an_arm_whose_costs_were_not_measured_shows_dashes(results, costs):
     assert tables.cost_table(results, costs).rows[0][6].text == "\N{EN DASH}"
 
 
+def test_means_that_may_be_the_best_are_bold_and_the_caption_says_what_that_is(results):
+    table = tables.arms_table(results)
+    bold = [row[0].text for row in table.rows if row[3].is_bold]
+    assert bold == [arm["name"] for arm in results["arms"] if arm["among_best"]]
+    assert "cannot be told from the best" in table.caption
+    for arm in results["arms"]:
+        arm["among_best"] = None
+    assert tables.arms_table(results).caption == "Test accuracy (%) over seeds."
+
+
 def test_a_probe_is_a_table_with_a_column_a_metric(results):
     (table,) = tables.probe_tables(results)
     assert [head.text for head in table.heads][:2] == ["arm", "accuracy, 0 px (%)"]

@@ -6,6 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reports.render import csv_files, markdown, tables
+from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 
 
@@ -41,9 +42,10 @@ def written_tables(results, costs):
     """The tables of the report as it has them, line breaks in names aside."""
     growth = tables.growth_tables(results)
     verdicts = [tables.verdict_table(results)] if results["contrasts"] else []
-    noise = variance_table(results)
+    noise, failures = variance_table(results), failure_table(results)
     every = [
-        *verdicts, tables.arms_table(results), *effect_tables(results), *([noise] if noise else []),
+        *verdicts, tables.arms_table(results), *([failures] if failures else []),
+        *effect_tables(results), *([noise] if noise else []),
         tables.cost_table(results, costs), *tables.probe_tables(results), *growth,
     ]  # fmt: skip
     return [
