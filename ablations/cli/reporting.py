@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import faults
-from ablations.errors import counted
+from ablations.errors import SpecError, StoreError, counted
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
@@ -40,25 +40,24 @@ def build_report(
 
     Returns:
         The report's folder.
+
+    Raises:
+        SpecError: A format is unknown.
+        StudyNotFoundError: The store has no study of that name.
+        StoreError: The store cannot be read; or not be written, and then the report is in its
+            folder all the same.
     """
+    wanted = _formats(formats)
     uri = resolved_uri(tracking_uri)
     tables = collect_study(study, uri)
     results = analyse(
         tables.runs, tables.plan, examples=tables.examples, curves=tables.curves
     ).to_dict()
     folder = out or FOLDER / slug(study)
-    wanted = FORMATS if formats == "all" else tuple(formats.split(","))
     spent = costs(tables.runs, tables.plan)
     written = write_report(folder, results, spent, provenance(tables), wanted)
     faults.reach("report_written")
-    tracker = Tracker(uri, work_dir)
-    is_stored = tracker.store_report(
-        tables.plan_json,
-        {path.name: path.read_bytes() for path in written},
-        note=note(markdown(results, spent)),
-        shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
-        ended_ms=tables.ended_ms,
-    )
+    is_stored = _store(Tracker(uri, work_dir), tables, results, written, markdown(results, spent))
     _say(results, tables, folder, written, console)
     if not is_stored:
         console.print(
@@ -66,6 +65,34 @@ def build_report(
             "more to report; build it again[/yellow]"
         )
     return folder
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Looked at before anything is read: a large study takes a minute."""
+    wanted = FORMATS if text == "all" else tuple(part.strip() for part in text.split(","))
+    if unknown := sorted(set(wanted) - set(FORMATS)):
+        allowed = ", ".join(FORMATS)
+        raise SpecError("--formats", [f"must be all, or some of {allowed}; got {unknown}"])
+    return wanted
+
+
+def _store(
+    tracker: Tracker,
+    tables: StudyTables,
+    results: Mapping[str, Any],
+    written: list[Path],
+    text: str,
+) -> bool:
+    try:
+        return tracker.store_report(
+            tables.plan_json,
+            {path.name: path.read_bytes() for path in written},
+            note=note(text),
+            shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
+            ended_ms=tables.ended_ms,
+        )
+    except StoreError as error:
+        raise StoreError(f"{error}; the report is in {written[0].parent} all the same") from error
 
 
 def note(text: str) -> str:
