@@ -90,7 +90,10 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
     """
     place = tracking_uri(uri)
     if not exists(place):
-        raise StudyNotFoundError(f"store {place}: is not there; run study {study!r} here first")
+        raise StudyNotFoundError(
+            f"store {place}: is not there; run study {study!r} first, or give the --tracking-uri "
+            "of the store that holds it"
+        )
     store = _Reader(place)
     with reaching(store.uri):
         return _collect(store, study, with_examples=with_examples)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import faults
-from ablations.errors import counted
+from ablations.errors import SpecError, StoreError, counted
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
@@ -40,7 +40,14 @@ def build_report(
 
     Returns:
         The report's folder.
+
+    Raises:
+        SpecError: A format is unknown.
+        StudyNotFoundError: The store has no study of that name.
+        StoreError: The store cannot be read; or not be written, and then the report is in its
+            folder all the same.
     """
+    wanted = _formats(formats)
     uri = resolved_uri(tracking_uri)
     tables = collect_study(study, uri)
     results = analyse(
@@ -51,17 +58,16 @@ def build_report(
         predictions=tables.predictions,
     ).to_dict()
     folder = out or FOLDER / slug(study)
-    wanted = {"all": FORMATS, "documents": DOCUMENTS}.get(formats) or formats.split(",")
     spent = costs(tables.runs, tables.plan)
     written = write_report(folder, results, spent, provenance(tables), wanted)
     faults.reach("report_written")
-    tracker = Tracker(uri, work_dir)
-    is_stored = tracker.store_report(
-        tables.plan_json,
+    is_stored = _store(
+        Tracker(uri, work_dir),
+        tables,
+        results,
         {path.relative_to(folder).as_posix(): path.read_bytes() for path in written},
         note=note(markdown(results, spent)),
-        shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
-        ended_ms=tables.ended_ms,
+        folder=folder,
     )
     _say(results, tables, folder, written, console)
     if not is_stored:
@@ -70,6 +76,39 @@ def build_report(
             "more to report; build it again[/yellow]"
         )
     return folder
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Looked at before anything is read: a large study takes a minute."""
+    groups = {"all": FORMATS, "documents": DOCUMENTS}
+    wanted = groups.get(text) or tuple(part.strip() for part in text.split(","))
+    if unknown := sorted(set(wanted) - set(FORMATS)):
+        allowed = ", ".join(FORMATS)
+        raise SpecError(
+            "--formats", [f"must be all, documents, or some of {allowed}; got {unknown}"]
+        )
+    return wanted
+
+
+def _store(
+    tracker: Tracker,
+    tables: StudyTables,
+    results: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    *,
+    note: str,
+    folder: Path,
+) -> bool:
+    try:
+        return tracker.store_report(
+            tables.plan_json,
+            files,
+            note=note,
+            shown=shown_seeds(results) if any(arm["values"] for arm in results["arms"]) else None,
+            ended_ms=tables.ended_ms,
+        )
+    except StoreError as error:
+        raise StoreError(f"{error}; the report is in {folder} all the same") from error
 
 
 def note(text: str) -> str:

@@ -21,7 +21,7 @@ from ablations.cli.options import (
     Workers,
 )
 from ablations.cli.terminal import console, print_json
-from ablations.errors import SpecError, counted
+from ablations.errors import SpecError, StudyNotFoundError, counted
 
 if TYPE_CHECKING:
     from ablations.executors.base import Event
@@ -268,12 +268,21 @@ def report(
     tracking_uri: TrackingUri = None,
     work_dir: WorkDir = WORK_DIR,
 ) -> None:
-    """Build the report of a stored study again; trains nothing.
+    """Build the report of a stored study again, or of what it has so far; trains nothing.
+
+    Works beside a running study, from another terminal. A part is marked not final and gets no
+    verdicts.
 
     Example: ablations report lenet-notes --formats html,pdf
     """
-    name = _load(Path(study), None).study if Path(study).is_file() else study
-    _report(name, tracking_uri, work_dir, out, formats)
+    path = Path(study)
+    name = _load(path, None).study if path.is_file() else study
+    try:
+        _report(name, tracking_uri, work_dir, out, formats)
+    except StudyNotFoundError as error:
+        if path.is_file() or path.suffix not in (".yaml", ".yml"):
+            raise
+        raise SpecError(study, ["there is no such file here, and no stored study"]) from error
 
 
 def _load(path: Path, settings: list[str] | None, options: RunOptions | None = None) -> StudySpec:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -98,6 +99,66 @@ def test_a_report_of_a_part_is_marked_not_final_and_shows_no_verdict(
 def _stop(event: object) -> None:
     if isinstance(event, Began):
         raise KeyboardInterrupt
+
+
+def test_a_study_is_reported_from_another_folder_without_its_file(
+    call, tiny_file, store_uri, home, monkeypatch
+):
+    call("run", tiny_file(seeds=3), *INLINE, "--no-report")
+    (home / "elsewhere").mkdir()
+    monkeypatch.chdir(home / "elsewhere")
+    where = ("--tracking-uri", store_uri)
+    lost = call("report", "tiny")
+    assert lost.exit_code == 2
+    assert "is not there; run study 'tiny' first, or give the --tracking-uri of" in lost.output
+    result = call("report", "tiny", "--out", "out", "--formats", "md, json", *where)
+    assert result.exit_code == 0, result.output
+    found = {path.name for path in (home / "elsewhere" / "out").iterdir()}
+    assert found == {"report.md", "results.json", "costs.json", "provenance.json"}
+    assert [path.name for path in (home / "elsewhere").iterdir()] == ["out"]
+    assert "no study 'tinny'; did you mean 'tiny'?" in call("report", "tinny", *where).output
+    absent = call("report", "study.yaml", *where)
+    assert absent.exit_code == 2
+    assert "there is no such file here, and no stored study" in absent.output
+
+
+def test_an_unknown_format_is_told_before_anything_is_read(call, home):
+    result = call("report", "tiny", "--formats", "html,gif")
+    assert result.exit_code == 2
+    assert (
+        "must be all, documents, or some of csv, html, json, md, tex, pdf, png, svg; got ['gif']"
+        in result.output
+    )
+
+
+def test_a_report_that_cannot_be_stored_is_in_its_folder_all_the_same(
+    call, tiny_file, store_uri, home
+):
+    call("run", tiny_file(seeds=1), *INLINE, "--no-report")
+    folder = next(home.glob("mlartifacts/**/plan.json")).parent
+    (folder / "report").write_text("a file where the folder must be")
+    result = call("report", "tiny", "--out", "out", "--formats", "json")
+    assert result.exit_code == 3
+    assert "; the report is in out all the same" in result.output
+    assert (home / "out" / "results.json").exists()
+
+
+def test_a_report_that_was_overtaken_says_so(call, tiny_file, store_uri, home, monkeypatch):
+    study = tiny_file(seeds=1)
+    call("run", study, *INLINE, "--no-report")
+    analyse = reporting.analyse
+
+    def analyse_while_a_driver_ends(*tables, **more):
+        time.sleep(0.01)  # so that it ends in another millisecond
+        assert call("run", study, *INLINE, "--no-report").exit_code == 0
+        return analyse(*tables, **more)
+
+    monkeypatch.setattr(reporting, "analyse", analyse_while_a_driver_ends)
+    result = call("report", "tiny", "--out", "out", "--formats", "json")
+    assert result.exit_code == 0
+    assert "not stored in MLflow: a driver of this study has ended since" in result.output
+    assert (home / "out" / "results.json").exists()
+    assert not list(home.glob("mlartifacts/**/results.json"))
 
 
 def test_a_long_note_is_cut_at_a_section():
