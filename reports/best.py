@@ -15,9 +15,6 @@ from reports.results import ArmResult, ContrastResult
 from reports.statistics.best import among_best
 from reports.table import Cell
 
-SINGLE_LOOK = ("paired", "welch")
-"""Methods under which the values were looked at once, as the test of the best ones takes them."""
-
 
 def with_best(
     arms: Sequence[ArmResult],
@@ -27,8 +24,9 @@ def with_best(
 ) -> tuple[ArmResult, ...]:
     """The arms with `among_best`, each within its data set and recipe.
 
-    An arm that is compared with its control takes part if that contrast may be judged. Arms that
-    pass there pass between themselves too: trained as long, tuned as much, run at the same seeds.
+    An arm that is compared with its control takes part if that contrast may be judged, in pairs and
+    at one look. Arms that pass there pass between themselves too: trained as long, tuned as much.
+    One that lacks a seed which another has takes no part.
 
     Args:
         arms: As described.
@@ -39,7 +37,7 @@ def with_best(
     judged = {
         (question.spec.arm, question.spec.comparison, question.spec.control)
         for question, contrast in zip(questions, contrasts, strict=True)
-        if question.is_final and not question.refusals and contrast.method in SINGLE_LOOK
+        if question.is_final and not question.refusals and contrast.method == "paired"
     }
     groups: dict[tuple[str, str], list[ArmResult]] = {}
     for arm in arms:
@@ -48,7 +46,10 @@ def with_best(
             groups.setdefault((arm.control, arm.comparison), []).append(arm)
     found: dict[Cell, bool | None] = {}
     for members in groups.values():
-        values = {arm.name: arm.values for arm in members}
-        best = among_best(values, alpha=endpoint.alpha, direction=endpoint.direction)
-        found |= {(arm.name, arm.comparison): best[arm.name] for arm in members}
+        seeds = set().union(*(arm.values for arm in members))
+        # An arm that lost runs is not judged by those that went well.
+        values = {arm.name: arm.values for arm in members if set(arm.values) == seeds}
+        if len(values) > 1:
+            best = among_best(values, alpha=endpoint.alpha, direction=endpoint.direction)
+            found |= {(name, members[0].comparison): best[name] for name in values}
     return tuple(replace(arm, among_best=found.get((arm.name, arm.comparison))) for arm in arms)

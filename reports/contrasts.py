@@ -108,6 +108,8 @@ def _matched(
     arm, control = plan.facts(confounded.arm), plan.facts(confounded.control)
     for other in answers:
         match = plan.facts(other.arm)
+        if "capacity_confounded" in other.flags:  # itself, or a match that missed its target
+            continue
         is_asked_alike = (other.control, other.comparison, other.family) == (
             confounded.control,
             confounded.comparison,

@@ -31,7 +31,7 @@ FRONTS = ("n_parameters", "n_macs", "train_seconds", "latency_1_seconds")
 
 
 def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
-    """Cost of every run, and mean, minimum and maximum over the finished runs of every arm.
+    """Cost of every planned run, and mean, minimum and maximum over the finished runs of every arm.
 
     A cost that was not measured is None. Runs of all states are listed: a run that diverged has
     cost its time too. An arm's `fronts` are the costs for which no arm on its data set has at most
@@ -45,7 +45,7 @@ def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
         TableError: The table breaks its schema.
         UnknownMetricError: The endpoint is no column.
     """
-    table = validated_runs(runs)
+    table = _planned(validated_runs(runs), plan)
     rows = _rows(table, plan)
     cells = dict.fromkeys((row["arm"], row["comparison"]) for row in rows)
     devices = sorted({row["device"] for row in rows if row["device"]})
@@ -56,6 +56,15 @@ def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
         "arms": [arm | {"fronts": held} for arm, held in zip(arms, fronts, strict=True)],
         "runs": rows,
     }
+
+
+def _planned(table: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
+    """The runs that the report's other numbers are of."""
+    named = {facts.name for facts in plan.arms}
+    is_planned = table["seed"].isin(plan.seeds) if plan.seeds else table["seed"].notna()
+    if named:
+        is_planned &= table["arm"].isin(named)
+    return table[is_planned]
 
 
 def _means(table: pd.DataFrame, plan: AnalysisPlan) -> dict[Cell, float]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from reports.figures import detail_tables, tables
 from reports.figures.tables import Document
-from reports.figures.units import difference_unit, spoken
+from reports.figures.units import confidence, difference_unit, spoken
 
 PER_CENT = "\N{NO-BREAK SPACE}%"
-CI = f"95{PER_CENT}"
 RANDOMISED = (
     "A seed draws initial weights, image order and, where used, split, augmentation and dropout."
 )
@@ -43,11 +42,13 @@ def estimation(results: Document) -> str:
         f"Each dot is the {spoken(results['endpoint']['metric'])} of one seed, {n_seeds(results)}."
     ]
     if any(arm["ci"] for arm in results["arms"]):
-        parts.append(f"Diamond and bar: mean and its own {CI} t interval.")
+        parts.append(f"Diamond and bar: mean and its own {confidence(results)} t interval.")
     if contrasts:
-        parts.append(
-            "The open dot above is the control's value of the same seed, joined to it by a line."
-        )
+        if any(contrast["n_pairs"] for contrast in contrasts):
+            parts.append(
+                "The open dot above is the control's value of the same seed, joined to it by a"
+                " line."
+            )
         parts.append(_differences(results))
     return " ".join([*parts, RANDOMISED])
 
@@ -65,7 +66,7 @@ def _differences(results: Document) -> str:
     over = f"over {shown} pairs" if shown else "of arms that share no seed,"
     return (
         f"Differences: mean {over} with the simultaneous interval"
-        f" ({'; '.join(methods)}), wide enough that all intervals of the study hold together"
+        f" ({'; '.join(methods)}), wide enough that all intervals of a family hold together"
         f" with {level:g}{PER_CENT} confidence. Shaded: differences smaller than the margin. An"
         f" arrowhead: the interval goes on."
     )
@@ -90,13 +91,23 @@ def cost(results: Document, costs: Document) -> str:
         if table["cost"].str.endswith("seconds").any()
         else ""
     )
-    return (
-        f"Mean {spoken(results['endpoint']['metric'])} with its own {CI} t interval,"
-        f" {n_seeds(results)}, against what the arm costs (logarithmic; MACs are"
-        f" multiply-accumulates).{timed} Filled and joined: by these means no arm is both cheaper"
-        f" and better, which luck alone can bring about. An arm above another at the same size does"
-        f" not owe it to capacity. {RANDOMISED}"
+    front = (
+        " Filled and joined: by these means no other arm is at least as good at no more cost, which"
+        " luck alone can bring about."
+        if table["is_on_front"].any()
+        else ""
     )
+    return (
+        f"Mean {spoken(results['endpoint']['metric'])}{_own_interval(results)}, {n_seeds(results)},"
+        f" against what the arm costs (logarithmic; MACs are multiply-accumulates).{timed}{front} A"
+        f" better arm of the same size does not owe it to capacity. {RANDOMISED}"
+    )
+
+
+def _own_interval(results: Document) -> str:
+    """What a bar on a mean is, where there is one."""
+    has_one = any(arm["ci"] for arm in results["arms"])
+    return f" with its own {confidence(results)} t interval" if has_one else ""
 
 
 def looks(results: Document) -> str:
@@ -124,12 +135,20 @@ def budget(results: Document) -> str:
 
 def classes(results: Document) -> str:
     """The caption of the differences by class."""
-    level = 100 * (1 - results["endpoint"]["alpha"])
+    contrasts = results["per_class"]["contrasts"]
+    pairs = sorted({one["n_pairs"] for one in contrasts})
+    over = " to ".join(str(n) for n in dict.fromkeys(pairs[:1] + pairs[-1:]))
+    has_one = any(one["ci_adjusted"] for contrast in contrasts for one in contrast["classes"])
+    bars = (
+        f", with paired t intervals that hold for all classes of a contrast together at"
+        f" {confidence(results)}"
+        if has_one
+        else ", without intervals: there are too few pairs for one"
+    )
     return (
-        f"Difference in accuracy on the test images of each class, {n_seeds(results)}, with paired"
-        f" t intervals that hold for all classes of a contrast together at {level:g}{PER_CENT}."
-        f" Exploratory: not corrected for the number of contrasts, and no verdict rests on it."
-        f" {RANDOMISED}"
+        f"Difference in accuracy on the test images of each class, n = {over} pairs{bars}."
+        f" Exploratory: not corrected for the number of contrasts or of looks, and no verdict rests"
+        f" on it. {RANDOMISED}"
     )
 
 
@@ -137,11 +156,16 @@ def confusion(results: Document) -> str:
     """The caption of the confusion matrices."""
     table = detail_tables.confusion_table(results)
     wrong = table[table["row"] != table["column"]]
+    said = (
+        f"Mistakes only: the share of each class (down) that is taken for another (across), mean"
+        f" over seeds, {n_seeds(results)}; no interval."
+    )
+    if wrong.empty or not wrong["share"].max():
+        return said
     most = wrong.sort_values("share", ascending=False, kind="stable").iloc[0]
     return (
-        f"Mistakes only: the share of each class (down) that is taken for another (across), mean"
-        f" over seeds, {n_seeds(results)}; no interval. The darkest is {most['share']:.1f}"
-        f"{PER_CENT}: {most['true']} taken for {most['predicted']} ({most['arm']})."
+        f"{said} The darkest is {most['share']:.1f}{PER_CENT}: {most['true']} taken for"
+        f" {most['predicted']} ({most['arm']})."
     )
 
 
@@ -157,7 +181,7 @@ def images(results: Document) -> str:
 def layers(results: Document) -> str:
     """The caption of what was measured by layer."""
     return (
-        f"Measured by layer, from the input on: mean with its own {CI} t interval,"
+        f"Measured by layer, from the input on: mean with its own {confidence(results)} t interval,"
         f" {n_seeds(results)}. {RANDOMISED}"
     )
 
@@ -165,7 +189,7 @@ def layers(results: Document) -> str:
 def interaction(results: Document) -> str:
     """The caption of the interaction plot."""
     return (
-        f"Mean {spoken(results['endpoint']['metric'])} of each arm with its own {CI} t interval,"
+        f"Mean {spoken(results['endpoint']['metric'])} of each arm{_own_interval(results)},"
         f" {n_seeds(results)}. Parallel lines: the effects add up. Intervals that overlap say"
         f" nothing of a difference within seeds; the table of effects does. {RANDOMISED}"
     )
@@ -174,7 +198,7 @@ def interaction(results: Document) -> str:
 def shift(results: Document) -> str:
     """The caption of the shift probe."""
     return (
-        f"Mean accuracy when the same test images are moved by 1 or 2 pixels, with {CI} t"
+        f"Mean accuracy when the same test images are moved, with {confidence(results)} t"
         f" interval, {n_seeds(results)}; nothing is trained again. The longer the line, the more"
         f" the network depends on where the object stands. {RANDOMISED}"
     )

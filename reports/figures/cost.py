@@ -84,7 +84,7 @@ def _arm_key(figure: Figure, arms: pd.DataFrame, columns: int) -> None:
             [],
             color=MUTED,
             linewidth=0.9,
-            label="filled, joined: no arm is both cheaper and better",
+            label="filled, joined: no other arm is as good at no more cost",
         )
     ]
     for record in records(arms):

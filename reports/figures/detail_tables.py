@@ -101,10 +101,12 @@ def budget_table(results: Document) -> pd.DataFrame:
     if not budget:
         return pd.DataFrame(columns=["arm", "look", "trials", "best"])
     unit = unit_of(budget["metric"])
-    names = list(dict.fromkeys(arm["name"] for arm in ordered_arms(results)))
+    looks: dict[str, int] = {}
+    for look, arm in zip(look_positions(results), ordered_arms(results), strict=True):
+        looks.setdefault(arm["name"], look)  # the shared recipe stands first
     rows = [
-        (arm["arm"], names.index(arm["arm"]) - 1, trials, unit.shown(best))
-        for arm in sorted(budget["arms"], key=lambda arm: names.index(arm["arm"]))
+        (arm["arm"], looks[arm["arm"]], trials, unit.shown(best))
+        for arm in sorted(budget["arms"], key=lambda arm: list(looks).index(arm["arm"]))
         for trials, best in enumerate(arm["expected_best"], start=1)
     ]
     return pd.DataFrame(rows, columns=["arm", "look", "trials", "best"])

@@ -29,7 +29,7 @@ from reports.figures.estimation import (
 from reports.figures.labels import shortened, signed, wrapped
 from reports.figures.palette import BAND, BLUE, GRID, INK, MUTED, PAPER, VERDICTS
 from reports.figures.tables import Document, Row
-from reports.figures.units import axis_label, difference_unit
+from reports.figures.units import axis_label, confidence, difference_unit
 
 ROW = 0.445
 NARROW_ROW = 0.66
@@ -127,7 +127,7 @@ def _values_key(results: Document, ax: Axes) -> None:
         words.append("its control")
     if not means.empty:
         keys.append(Line2D([], [], color=INK, marker="D", markersize=4, linewidth=1.4))
-        words.append("mean, 95 % CI" if means["low"].notna().any() else "mean")
+        words.append(f"mean, {confidence(results)} CI" if means["low"].notna().any() else "mean")
     _key(ax, keys, words)
 
 

@@ -5,6 +5,7 @@ Called by `reports.render`. A figure is there only if the documents hold what it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -153,7 +154,7 @@ def _of_endpoint(results: Document, costs: Document) -> Iterator[_Drawing]:
 
 def _curves(results: Document, measure: str) -> _Drawing:
     return _Drawing(
-        f"curves-{measure}",
+        f"curves-{re.sub(r'[^A-Za-z0-9_-]+', '-', measure)}",
         f"Learning curves: {measure}",
         tables.curve_table(results, measure),
         lambda narrow: curves_figure(results, measure, narrow=narrow),

@@ -58,7 +58,8 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
         layers = dict(zip(one["place"], one["layer"], strict=True))
         ax.set_xticks(sorted(layers), [layers[place] for place in sorted(layers)])
         ax.set_ylabel(spoken(measure))
-        if (one["mean"] > 0).all() and one["mean"].max() > WIDE_RANGE * one["mean"].min():
+        ends = one[["low", "mean"]].min(axis=None)
+        if ends > 0 and one["mean"].max() > WIDE_RANGE * one["mean"].min():
             log_axis(ax.yaxis, one[["low", "mean", "high"]].to_numpy().ravel())
     arm_key(figure, arms, columns=columns)
     return figure

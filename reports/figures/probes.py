@@ -19,11 +19,7 @@ from reports.figures.palette import BLUE, GRID, MUTED, OCHRE, VERMILLION, look_o
 from reports.figures.tables import Document, records
 
 # Further from home, warmer and less round.
-SHIFT_LOOKS = {
-    0: (BLUE, "o", "in place"),
-    1: (OCHRE, "s", "1 pixel"),
-    2: (VERMILLION, "^", "2 pixels"),
-}
+SHIFT_LOOKS = ((BLUE, "o", "in place"), (OCHRE, "s", "1 pixel"), (VERMILLION, "^", "2 pixels"))
 GROWTH_PANELS = (("n_parameters", "parameters"), ("n_macs", "multiply-accumulates an image"))
 
 
@@ -32,7 +28,7 @@ def draw_shift(table: pd.DataFrame, ax: Axes) -> None:
     for _, arm in table.groupby("row"):
         ax.plot(arm["mean"], arm["row"], color=MUTED, linewidth=1, zorder=1.5)
     for pixels, points in table.groupby("pixels"):
-        colour, marker, _ = SHIFT_LOOKS[int(str(pixels))]
+        colour, marker, _ = _shift_look(int(str(pixels)))
         ax.hlines(
             points["row"], points["low"], points["high"], color=colour, linewidth=2.5, alpha=0.5
         )
@@ -91,10 +87,18 @@ def _name_rows(ax: Axes, labels: list[str], *, narrow: bool) -> None:
         )
 
 
+def _shift_look(pixels: int) -> tuple[str, str, str]:
+    """Colour, marker and words of a shift."""
+    if pixels < len(SHIFT_LOOKS):
+        return SHIFT_LOOKS[pixels]
+    look = look_of(pixels)
+    return look.colour, look.marker, f"{pixels} pixels"
+
+
 def _shift_key(ax: Axes, shifts: list[int]) -> None:
     keys = []
     for pixels in shifts:
-        colour, marker, words = SHIFT_LOOKS[pixels]
+        colour, marker, words = _shift_look(pixels)
         keys.append(Line2D([], [], linestyle="", marker=marker, color=colour, label=words))
     ax.legend(
         handles=keys,

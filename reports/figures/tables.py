@@ -92,7 +92,12 @@ def arm_label(arm: str, comparison: str) -> str:
 
 def beside_control(results: Document, contrast: str) -> str:
     """A contrast's label for a panel: the arm alone where it is compared with the main control."""
-    return contrast.replace(f" - {main_control(results)}", "", 1)
+    control = main_control(results)
+    for tuned in ("", " (tuned)"):
+        ending = f" - {control}{tuned}"
+        if contrast.endswith(ending):
+            return contrast.removesuffix(ending) + tuned
+    return contrast
 
 
 def ordered_arms(results: Document) -> list[Document]:
@@ -295,7 +300,7 @@ def shift_table(results: Document) -> pd.DataFrame:
     for probed in (results["probes"] or {}).get("shift", ()):
         measure, _, pixels = probed["metric"].partition("_")
         row = row_of.get((probed["arm"], probed["comparison"]))
-        if measure == "accuracy" and row is not None:
+        if measure == "accuracy" and pixels.isdecimal() and row is not None:
             label = arm_label(probed["arm"], probed["comparison"])
             records.append((row, label, int(pixels), *_mean_and_ends(probed)))
     return pd.DataFrame(records, columns=["row", "arm", "pixels", "mean", "low", "high"])

@@ -6,7 +6,9 @@ everything else is shown as it is stored. Read by the figures and by `reports.re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 FRACTIONS = ("accuracy", "consistency")
 
@@ -37,6 +39,16 @@ def unit_of(metric: str) -> Unit:
     """
     measure = metric.rpartition("/")[2]
     return POINTS if measure.startswith(FRACTIONS) else AS_STORED
+
+
+def confidence(results: Mapping[str, Any]) -> str:
+    r"""The level of a study's single intervals, 1 - alpha, as `95 %`.
+
+    Example:
+        >>> confidence({"endpoint": {"alpha": 0.05}})
+        '95\xa0%'
+    """
+    return f"{100 * (1 - results['endpoint']['alpha']):g}\N{NO-BREAK SPACE}%"
 
 
 def spoken(metric: str) -> str:

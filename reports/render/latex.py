@@ -17,6 +17,7 @@ import pandas as pd
 
 from reports.figures.palette import VERDICTS
 from reports.render import tables
+from reports.render.class_tables import class_table, mcnemar_table
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
@@ -91,6 +92,8 @@ def _placed(results: Document, costs: Document) -> list[Placed]:
         *_numbered("anova", factors[1::2]),
         *([Placed("variance", noise)] if noise else []),
         Placed("costs", tables.cost_table(results, costs)),
+        *_numbered("classes", [one for one in [class_table(results)] if one]),
+        *_numbered("mcnemar", [one for one in [mcnemar_table(results)] if one]),
         *_numbered("probes", tables.probe_tables(results)),
         *_numbered("growth", tables.growth_tables(results)),
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.figures.palette import VERDICTS, VerdictMark
 from reports.figures.tables import arm_label, ordered_arms
-from reports.figures.units import Unit, axis_label, difference_unit, spoken, unit_of
+from reports.figures.units import Unit, axis_label, confidence, difference_unit, spoken, unit_of
 from reports.render import numbers
 
 Document = Mapping[str, Any]
@@ -107,11 +107,11 @@ def _notes(contrast: Document) -> str:
     return ", ".join(notes)
 
 
-def matched_contrasts(results: Document) -> dict[str, Document]:
-    """By contrast that size may explain, the one between arms of one size that stands for it."""
+def matched_contrasts(results: Document) -> dict[tuple[str, str], Document]:
+    """By contrast, and recipe, that size may explain: the one between arms of one size."""
     held = {(one["name"], one["comparison"]): one for one in results["contrasts"]}
     return {
-        one["name"]: held[one["matched"], one["comparison"]]
+        (one["name"], one["comparison"]): held[one["matched"], one["comparison"]]
         for one in results["contrasts"]
         if one["matched"]
     }
@@ -132,7 +132,10 @@ def arms_table(results: Document) -> Table:
     unit = unit_of(metric)
     heads = (
         Head("arm", is_number=False),
-        *(Head(text) for text in ("n", "failed", "mean", "95 % CI", "SD", "median")),
+        *(
+            Head(text)
+            for text in ("n", "failed", "mean", f"{confidence(results)} CI", "SD", "median")
+        ),
         *(Head(text) for text in ("min", "max", "IQM")),
     )
     rows = tuple(_arm_row(arm, unit) for arm in ordered_arms(results))
@@ -147,10 +150,9 @@ def _best_note(results: Document) -> str:
     asked = [arm for arm in arms if arm["among_best"] is not None]
     if not asked:
         return ""
-    confidence = f"{100 * (1 - results['endpoint']['alpha']):g}\N{NO-BREAK SPACE}%"
     parts = [
         "Bold: the arm cannot be told from the best. No other arm beats it in a one-sided paired t"
-        f" test (Bonferroni), so that the truly best one is among them with {confidence}"
+        f" test (Bonferroni), so that the truly best one is among them with {confidence(results)}"
         " confidence."
     ]
     if len({(arm["control"], arm["comparison"]) for arm in asked}) > 1:
@@ -245,13 +247,13 @@ PROBES = {"shift": "Moved images: accuracy, and consistency, the share whose pre
 def probe_tables(results: Document) -> list[Table]:
     """A table a probe on trained weights: arms down, what it measured across."""
     return [
-        _probe_table(name, records)
+        _probe_table(name, records, confidence(results))
         for name, records in (results["probes"] or {}).items()
         if name != "image_size" and records
     ]
 
 
-def _probe_table(name: str, records: Sequence[Document]) -> Table:
+def _probe_table(name: str, records: Sequence[Document], level: str) -> Table:
     metrics = list(dict.fromkeys(record["metric"] for record in records))
     found = {(arm_label(r["arm"], r["comparison"]), r["metric"]): r for r in records}
     rows = []
@@ -262,7 +264,8 @@ def _probe_table(name: str, records: Sequence[Document]) -> Table:
         Head("arm", is_number=False),
         *(Head(_metric_head(name, metric)) for metric in metrics),
     )
-    return Table(f"{PROBES.get(name, spoken(name))}: mean and 95 % CI.", heads, tuple(rows))
+    caption = f"{PROBES.get(name, spoken(name))}: mean and {level} CI."
+    return Table(caption, heads, tuple(rows))
 
 
 def _metric_head(probe: str, metric: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from reports.costs import COSTS
 from reports.figures.palette import VERDICTS
 from reports.render import tables
+from reports.render.class_tables import class_table, mcnemar_table
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Cell, Table
@@ -25,7 +26,7 @@ Document = Mapping[str, Any]
 ARM_COLUMNS = (
     "name", "comparison", "variant", "n_finished", "n_failed", "n_collapsed", "mean", "sd",
     "ci_low", "ci_high", "median", "min", "max", "iqm", "iqm_ci_low", "iqm_ci_high",
-    "n_parameters", "n_macs", "n_connections",
+    "n_parameters", "n_macs", "n_connections", "among_best",
 )  # fmt: skip
 CONTRAST_COLUMNS = (
     "name", "arm", "control", "family", "comparison", "method", "verdict", "estimate", "ci_low",
@@ -33,13 +34,14 @@ CONTRAST_COLUMNS = (
     "p", "p_adjusted", "p_sign_flip", "p_equivalence", "margin", "sd_difference", "correlation",
     "hedges_dz", "win_probability", "win_probability_ci_low", "win_probability_ci_high",
     "relative_error_reduction", "estimate_with_failures", "n_pairs", "missing_pairs",
-    "minimum_detectable", "seeds_for_margin", "flags",
+    "minimum_detectable", "seeds_for_margin", "flags", "dataset", "new_images_ci_low",
+    "new_images_ci_high", "matched",
 )  # fmt: skip
 
 
 def markdown(results: Document, costs: Document) -> str:
     """The report as Markdown: findings, claims, warnings and the tables, without figures."""
-    parts = [f"# {_escaped(results['study'])}", _escaped(results["question"] or "")]
+    parts = [f"# {_escaped(results['study'])}", _paragraph(results["question"] or "")]
     if not results["final"]:
         parts.append("**Not final.** Runs are missing, and no verdict is given.")
     parts += [
@@ -59,6 +61,8 @@ def markdown(results: Document, costs: Document) -> str:
     noise = variance_table(results)
     parts += ["## Noise", _table(noise)] if noise else []
     parts += ["## Cost", _table(tables.cost_table(results, costs))]
+    errors = [one for one in (class_table(results), mcnemar_table(results)) if one]
+    parts += ["## Where errors differ", *map(_table, errors)] if errors else []
     probes = [*tables.probe_tables(results), *tables.growth_tables(results)]
     parts += ["## Probes", *map(_table, probes)] if probes else []
     parts += ["## Method", *(f"**{head}.** {text}" for head, text in method_notes(results))]
@@ -93,7 +97,15 @@ def _cell(cell: Cell) -> str:
 def _escaped(text: str) -> str:
     """Text on one line in which Markdown and HTML find nothing to act on."""
     line = re.sub(r"\s*[\r\n]\s*", " ", text)
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", line).replace("&", "&amp;")
+    escaped = re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", line.replace("&", "&amp;"))
+    # Code hosts make links of addresses, people of @names, pictures of :words:, lists of dashes.
+    escaped = escaped.replace("@", "&#64;").replace("://", "&#58;//")
+    return re.sub(r":(?=[\w+-]+:)", "&#58;", escaped)
+
+
+def _paragraph(text: str) -> str:
+    """Free text that begins a line, and yet no list or rule."""
+    return re.sub(r"^(\s*\d*)([-+=.)])", r"\1\\\2", _escaped(text))
 
 
 def csv_files(results: Document, costs: Document) -> dict[str, str]:

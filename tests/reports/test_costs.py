@@ -94,3 +94,8 @@ def test_arms_on_other_data_and_lone_runs_beat_nobody(sized, make_plan):
     lone = sized.drop(index=1)
     told = costs(lone, make_plan(["control", "a", "b"], arms=facts()))
     assert fronts(told, "n_parameters") == ["a", "b"]
+
+
+def test_runs_that_nobody_planned_are_in_no_cost(sized, make_plan):
+    told = costs(sized, make_plan(["control", "a"], arms=facts()[:2], seeds=(0,)))
+    assert [(run["arm"], run["seed"]) for run in told["runs"]] == [("control", 0), ("a", 0)]

@@ -54,6 +54,8 @@ def made_classes(results):
             }
             for name, d in zip(CLASSES, differences, strict=True)
         ]
+        mcnemar = [{"seed": 0, "only_arm": 86, "only_control": 150, "p": 3.7e-5}]
+        own |= {"n_pairs": 5, "mcnemar": mcnemar}
         contrasts.append({**own, "classes": classes, "images": made_images(rng)})
     return {"arms": arms, "contrasts": contrasts}
 
@@ -120,8 +122,8 @@ def made_layers(results):
             "arm": arm["name"],
             "comparison": arm["comparison"],
             "metric": f"{measure}/{layer}",
-            "mean": 0.1 * number + 0.05 * place + 0.01,
-            "ci": [0.1 * number + 0.05 * place, 0.1 * number + 0.05 * place + 0.02],
+            "mean": 0.1 * number + 0.05 * place + 0.02,
+            "ci": [0.1 * number + 0.05 * place + 0.01, 0.1 * number + 0.05 * place + 0.03],
         }
         for number, arm in enumerate(results["arms"])
         for measure in ("gradient_norm", "saturation")

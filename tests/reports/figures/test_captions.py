@@ -7,7 +7,6 @@ def test_every_caption_says_n_and_what_a_seed_drew(detailed, costs):
         captions.estimation(results),
         captions.curves(results, "loss"),
         captions.cost(results, costs),
-        captions.classes(results),
         captions.layers(results),
         captions.shift(results),
     ]
@@ -21,7 +20,7 @@ def test_the_estimation_caption_says_what_both_bars_are(results):
     assert "its own 95\N{NO-BREAK SPACE}% t interval" in caption
     assert "4 to 5 pairs with the simultaneous interval (paired t" in caption
     assert (
-        "all intervals of the study hold together with 95\N{NO-BREAK SPACE}% confidence" in caption
+        "all intervals of a family hold together with 95\N{NO-BREAK SPACE}% confidence" in caption
     )
 
 
@@ -51,13 +50,18 @@ def test_costs_say_where_they_were_measured_and_what_a_filled_mark_is_worth(resu
     caption = captions.cost(results, costs)
     assert "Seconds and latency on cpu: Example Processor, 1 thread" in caption
     assert "luck alone" in caption
+    for arm in results["arms"]:
+        arm["ci"] = None
+    assert "interval" not in captions.cost(results, costs)
     assert "Seconds" not in captions.cost(results, costs | {"device": ["cpu", "cuda"]})
 
 
 def test_looks_budget_and_errors_say_what_they_rest_on(detailed):
     assert "(n = 5, 10, 15 pairs)" in captions.looks(detailed)
     assert "n = 20 trials an arm" in captions.budget(detailed)
-    assert "Exploratory" in captions.classes(detailed)
+    caption = captions.classes(detailed)
+    assert "Exploratory" in caption
+    assert "n = 5 pairs, with paired t intervals" in caption
     assert "n = 4 to 5 seeds an arm" in captions.images(detailed)
 
 

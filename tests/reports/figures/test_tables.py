@@ -113,7 +113,9 @@ def test_the_estimation_table_has_a_row_a_mark(results):
 
 def test_a_panel_beside_the_main_control_is_named_by_its_arm(results):
     assert tables.beside_control(results, "mlp - control") == "mlp"
-    assert tables.beside_control(results, "mlp-matched - mlp") == "mlp-matched - mlp"
+    assert tables.beside_control(results, "mlp - control (tuned)") == "mlp (tuned)"
+    for other in ("mlp-matched - mlp", "mlp - control-relu"):
+        assert tables.beside_control(results, other) == other
 
 
 def test_sections_of_one_data_set_are_kept_with_it(detailed):

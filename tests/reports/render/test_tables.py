@@ -120,7 +120,7 @@ def test_changes_are_listed_and_the_control_changed_nothing(results):
 def test_what_size_may_explain_is_shown_with_the_contrast_of_one_size(results):
     (contrast,) = [one for one in results["contrasts"] if one["matched"]]
     matched = tables.matched_contrasts(results)
-    assert matched == {contrast["name"]: results["contrasts"][5]}
+    assert matched == {(contrast["name"], "shared"): results["contrasts"][5]}
     row = next(r for r in tables.verdict_table(results).rows if r[0].text == contrast["name"])
     assert "of one size: mlp-matched - control" in row[-1].text
 

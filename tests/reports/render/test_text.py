@@ -124,3 +124,17 @@ def test_missing_numbers_are_empty_cells(results, costs):
 def test_names_with_commas_and_quotes_survive_the_round_trip(hostile):
     results, costs, name = hostile
     assert rows_of(csv_files(results, costs)["arms.csv"])[1]["name"] == name
+
+
+@pytest.mark.parametrize("text", ["- - -", "1. no", "$x$", "@bob", "http://a.org", ":smile: & *"])
+def test_a_question_is_read_as_it_was_asked(results, costs, text):
+    results["question"] = text
+    _, opened, said, *_ = MarkdownIt("commonmark").parse(markdown(results, costs))[2:]
+    assert opened.type == "paragraph_open"
+    assert "".join(part.content for part in said.children) == text
+
+
+def test_what_a_code_host_acts_on_is_written_as_an_entity(results, costs):
+    results["question"] = "@bob $x$ http://a.org :smile:"
+    line = markdown(results, costs).splitlines()[2]
+    assert line == "&#64;bob \\$x\\$ http&#58;//a.org &#58;smile:"
