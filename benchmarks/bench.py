@@ -31,6 +31,7 @@ PARTS = {
     "step": ("--rounds", "2"),
     "launches": (),
     "analysis": ("--rounds", "3"),
+    "reporting": ("--rounds", "2"),
 }
 QUICK = {
     "grid": ("--rounds", "1", "--images", "2000", "--seeds", "1"),
@@ -41,6 +42,7 @@ QUICK = {
     "step": ("--rounds", "1"),
     "launches": (),
     "analysis": ("--rounds", "1", "--arms", "20"),
+    "reporting": ("--rounds", "1", "--runs", "60"),
 }
 FLOOR = "bare"
 
@@ -115,6 +117,16 @@ def of_analysis(found: Found) -> Iterator[tuple[str, float, str]]:
     yield "analysis of 200 arms, peak MB", found["peak_mb"]["max"], "under 2,000"
 
 
+def of_reporting(found: Found) -> Iterator[tuple[str, float, str]]:
+    """The whole command, by the number of runs."""
+    for size in found["sizes"]:
+        goal = found["goal_seconds"][str(size["n_runs"])]
+        for kind, one in (("file", size["local"]), ("server", size["served"])):
+            wanted = f"under {goal:.0f}" if kind == "file" else ""
+            text = f"report of {size['n_runs']:,} runs in a {kind}, seconds"
+            yield text, one["command_seconds"]["median"], wanted
+
+
 LINES: Mapping[str, Callable[[Found], Iterator[tuple[str, float, str]]]] = {
     "grid": of_grid,
     "throughput": of_throughput,
@@ -124,6 +136,7 @@ LINES: Mapping[str, Callable[[Found], Iterator[tuple[str, float, str]]]] = {
     "step": of_step,
     "launches": of_launches,
     "analysis": of_analysis,
+    "reporting": of_reporting,
 }
 
 
