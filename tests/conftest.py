@@ -16,6 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
+
+# A busy machine is no mistake: nothing here is a timed test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TINY = {
     "study": "tiny",
