@@ -259,7 +259,8 @@ def test_hostile_names_are_seen_as_text_and_make_no_element(visit):
 
 
 @pytest.mark.parametrize(
-    ("section", "heading"), [("verdicts", "difference (points)"), ("arms", "95 % CI")]
+    ("section", "heading"),
+    [("verdicts", "difference (points)"), ("arms", "95\N{NO-BREAK SPACE}% CI")],
 )
 def test_a_column_of_numbers_sorts_up_and_down_with_empty_cells_last(visit, section, heading):
     page, *_ = visit()
