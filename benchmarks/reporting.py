@@ -71,7 +71,7 @@ def in_parts(folder: Path, uri: str) -> dict[str, float]:
         for part, (place, name) in PARTS.items():
             watching.enter_context(watched(part, place, name, seconds))
         console = reporting.Console(quiet=True)
-        reporting.build_report(STUDY, uri, folder / "work", folder / "parts", "all", console)
+        reporting.build_report(STUDY, uri, folder / "work", folder / "parts", "documents", console)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB
     return {"peak_mb": peak, **seconds}
 
