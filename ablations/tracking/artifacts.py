@@ -58,5 +58,5 @@ def read_artifact(address: str, name: str, uri: str) -> bytes:
             found = download_artifacts(artifact_uri=place, dst_path=temporary, tracking_uri=uri)
             return Path(found).read_bytes()
     except (OSError, MlflowException) as error:
-        *_, reason = str(error).strip().splitlines()
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise StoreError(f"tracking store {uri}: cannot read {place}: {reason:.300}") from error

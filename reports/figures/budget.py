@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, arm_key, axes_at
+from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at
 from reports.figures.detail_tables import budget_table
-from reports.figures.palette import look_of
+from reports.figures.looks import ARM_NAME, draw_lines, foot_key, key_room, look_keys
 from reports.figures.tables import Document
 from reports.figures.units import axis_label
 
@@ -24,18 +24,8 @@ def draw_budget(table: pd.DataFrame, ax: Axes) -> None:
         table: look, trials, best: a row an arm and budget.
         ax: To draw in.
     """
-    for position, arm in table.groupby("look", sort=True):
-        look = look_of(int(str(position)))
-        ax.plot(
-            arm["trials"],
-            arm["best"],
-            color=look.colour,
-            linestyle=look.linestyle,
-            marker=look.marker,
-            markevery=[len(arm) - 1],
-            markersize=4.7,
-            linewidth=1.4,
-        )
+    for line in draw_lines(table, "trials", "best", ax):
+        line.set_markevery([-1])
 
 
 def budget_figure(results: Document, *, narrow: bool) -> Figure:
@@ -43,7 +33,7 @@ def budget_figure(results: Document, *, narrow: bool) -> Figure:
     table = budget_table(results)
     columns = 1 if narrow else 3
     arms = table.drop_duplicates("arm")
-    room = 0.17 * -(-len(arms) // columns) + 0.13
+    room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
     width, height = (page - 0.66, 1.95) if narrow else (4.2, 2.3)
     figure = Figure(figsize=(page, 0.13 + height + 0.48 + room))
@@ -53,5 +43,5 @@ def budget_figure(results: Document, *, narrow: bool) -> Figure:
     ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     ax.set_xlabel("trials")
     ax.set_ylabel(f"best {axis_label(results['budget']['metric'])}")
-    arm_key(figure, arms, columns=columns)
+    foot_key(figure, look_keys(arms, "arm", ARM_NAME), columns)
     return figure

@@ -18,11 +18,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.figures.labels import shortened
-from reports.figures.palette import GRID, INK, MUTED, look_of
+from reports.figures.palette import GRID, INK, MUTED
 
 WIDE_INCHES = 7.0
 NARROW_INCHES = 3.5
@@ -164,31 +162,6 @@ def common_values(grid: list[Axes], table: pd.DataFrame) -> None:
     ends = span(table)
     for ax in grid if ends else ():
         ax.set_ylim(ends)
-
-
-def arm_key(figure: Figure, arms: pd.DataFrame, *, columns: int) -> None:
-    """A key of the arms at the foot of a figure: row by row `arm` in its `look`."""
-    keys = []
-    for record in arms.to_dict("records"):
-        look = look_of(record["look"])
-        keys.append(
-            Line2D(
-                [],
-                [],
-                color=look.colour,
-                linestyle=look.linestyle,
-                marker=look.marker,
-                label=shortened(record["arm"], 32),
-            )
-        )
-    figure.legend(
-        handles=keys,
-        loc="lower left",
-        ncols=columns,
-        borderaxespad=0.2,
-        borderpad=0,
-        markerscale=0.8,
-    )
 
 
 def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = False) -> None:

@@ -5,6 +5,8 @@ Called by `gallery`; the words are plain text, escaped by whoever shows them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from reports.figures import detail_tables, tables
 from reports.figures.tables import Document
 from reports.figures.units import confidence, difference_unit, spoken
@@ -28,11 +30,14 @@ def n_seeds(results: Document) -> str:
         >>> n_seeds({"arms": [{"n_finished": 5}, {"n_finished": 4}]})
         'n = 4 to 5 seeds an arm'
     """
-    counts = [arm["n_finished"] for arm in results["arms"]]
-    low, high = (min(counts), max(counts)) if counts else (0, 0)
-    if low == high:
-        return f"n = {low} seed{'' if low == 1 else 's'} an arm"
-    return f"n = {low} to {high} seeds an arm"
+    counts = [arm["n_finished"] for arm in results["arms"]] or [0]
+    return f"n = {_range(counts)} seed{'' if set(counts) == {1} else 's'} an arm"
+
+
+def _range(counts: Iterable[int]) -> str:
+    """`5`, or `4 to 5`; empty for none."""
+    ordered = sorted(counts)
+    return " to ".join(str(count) for count in dict.fromkeys(ordered[:1] + ordered[-1:]))
 
 
 def estimation(results: Document) -> str:
@@ -61,8 +66,7 @@ def _differences(results: Document) -> str:
     methods = sorted(
         {METHODS.get(contrast["method"], contrast["method"]) for contrast in contrasts}
     )
-    pairs = sorted({one["n_pairs"] for one in contrasts if one["method"] != "welch"})
-    shown = " to ".join(str(n) for n in dict.fromkeys(pairs[:1] + pairs[-1:]))
+    shown = _range(one["n_pairs"] for one in contrasts if one["method"] != "welch")
     over = f"over {shown} pairs" if shown else "of arms that share no seed,"
     return (
         f"Differences: mean {over} with the simultaneous interval"
@@ -98,15 +102,16 @@ def cost(results: Document, costs: Document) -> str:
         else ""
     )
     return (
-        f"Mean {spoken(results['endpoint']['metric'])}{_own_interval(results)}, {n_seeds(results)},"
-        f" against what the arm costs (logarithmic; MACs are multiply-accumulates).{timed}{front} A"
-        f" better arm of the same size does not owe it to capacity. {RANDOMISED}"
+        f"Mean {spoken(results['endpoint']['metric'])}"
+        f"{_own_interval(results, results['arms'])}, {n_seeds(results)}, against what the arm"
+        f" costs (logarithmic; MACs are multiply-accumulates).{timed}{front} A better arm of the"
+        f" same size does not owe it to capacity. {RANDOMISED}"
     )
 
 
-def _own_interval(results: Document) -> str:
-    """What a bar on a mean is, where there is one."""
-    has_one = any(arm["ci"] for arm in results["arms"])
+def _own_interval(results: Document, described: Sequence[Document]) -> str:
+    """What a bar on a mean is, where one of those described has one."""
+    has_one = any(one["ci"] for one in described)
     return f" with its own {confidence(results)} t interval" if has_one else ""
 
 
@@ -124,8 +129,7 @@ def looks(results: Document) -> str:
 
 def budget(results: Document) -> str:
     """The caption of the tuning budget."""
-    counts = sorted({len(arm["expected_best"]) for arm in results["budget"]["arms"]})
-    shown = " to ".join(str(n) for n in dict.fromkeys(counts[:1] + counts[-1:]))
+    shown = _range(len(arm["expected_best"]) for arm in results["budget"]["arms"])
     return (
         f"Best {spoken(results['budget']['metric'])} that so many tuning trials are expected to"
         f" find, n = {shown} trials an arm (no interval). Where lines cross, the better arm depends"
@@ -136,8 +140,6 @@ def budget(results: Document) -> str:
 def classes(results: Document) -> str:
     """The caption of the differences by class."""
     contrasts = results["per_class"]["contrasts"]
-    pairs = sorted({one["n_pairs"] for one in contrasts})
-    over = " to ".join(str(n) for n in dict.fromkeys(pairs[:1] + pairs[-1:]))
     has_one = any(one["ci_adjusted"] for contrast in contrasts for one in contrast["classes"])
     bars = (
         f", with paired t intervals that hold for all classes of a contrast together at"
@@ -146,7 +148,8 @@ def classes(results: Document) -> str:
         else ", without intervals: there are too few pairs for one"
     )
     return (
-        f"Difference in accuracy on the test images of each class, n = {over} pairs{bars}."
+        f"Difference in accuracy on the test images of each class,"
+        f" n = {_range(one['n_pairs'] for one in contrasts)} pairs{bars}."
         f" Exploratory: not corrected for the number of contrasts or of looks, and no verdict rests"
         f" on it. {RANDOMISED}"
     )
@@ -171,9 +174,10 @@ def confusion(results: Document) -> str:
 
 def images(results: Document) -> str:
     """The caption of the images on which two arms disagree."""
+    pairs = _range(one["n_pairs"] for one in results["per_class"]["contrasts"])
     return (
         f"Test images on which arm and control disagree most: what the image is, and what each"
-        f" takes it for at most seeds, in colour where that is wrong; {n_seeds(results)}. Chosen"
+        f" takes it for at most seeds, in colour where that is wrong; n = {pairs} pairs. Chosen"
         f" because they differ, from a fixed sample: they show kinds of mistakes, not how many."
     )
 
@@ -181,26 +185,28 @@ def images(results: Document) -> str:
 def layers(results: Document) -> str:
     """The caption of what was measured by layer."""
     return (
-        f"Measured by layer, from the input on: mean with its own {confidence(results)} t interval,"
-        f" {n_seeds(results)}. {RANDOMISED}"
+        f"Measured by layer, from the input on: mean"
+        f"{_own_interval(results, results['probes'][detail_tables.LAYERS])}, {n_seeds(results)}."
+        f" {RANDOMISED}"
     )
 
 
 def interaction(results: Document) -> str:
     """The caption of the interaction plot."""
     return (
-        f"Mean {spoken(results['endpoint']['metric'])} of each arm{_own_interval(results)},"
-        f" {n_seeds(results)}. Parallel lines: the effects add up. Intervals that overlap say"
-        f" nothing of a difference within seeds; the table of effects does. {RANDOMISED}"
+        f"Mean {spoken(results['endpoint']['metric'])} of each arm"
+        f"{_own_interval(results, results['arms'])}, {n_seeds(results)}. Parallel lines: the"
+        f" effects add up. Intervals that overlap say nothing of a difference within seeds; the"
+        f" table of effects does. {RANDOMISED}"
     )
 
 
 def shift(results: Document) -> str:
     """The caption of the shift probe."""
     return (
-        f"Mean accuracy when the same test images are moved, with {confidence(results)} t"
-        f" interval, {n_seeds(results)}; nothing is trained again. The longer the line, the more"
-        f" the network depends on where the object stands. {RANDOMISED}"
+        f"Mean accuracy{_own_interval(results, results['probes']['shift'])} when the same test"
+        f" images are moved, {n_seeds(results)}; nothing is trained again. The longer the line, the"
+        f" more the network depends on where the object stands. {RANDOMISED}"
     )
 
 

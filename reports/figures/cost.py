@@ -14,12 +14,13 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, common_values, log_axis
 from reports.figures.detail_tables import COSTS, cost_table
-from reports.figures.labels import shortened
+from reports.figures.looks import ARM_NAME, foot_key, key_room, look_keys
 from reports.figures.palette import MUTED, PAPER, look_of
 from reports.figures.tables import Document, records
 from reports.figures.units import axis_label
 
 COLUMNS = 2
+FRONT = "filled, joined: no other arm is as good at no more cost"
 
 
 def draw_cost(table: pd.DataFrame, ax: Axes) -> None:
@@ -55,11 +56,11 @@ def cost_figure(results: Document, costs: Document, *, narrow: bool) -> Figure:
     shown = [cost for cost in COSTS if cost in set(table["cost"])]
     arms = table.drop_duplicates("arm")
     key_columns = 1 if narrow else 3
-    key_room = 0.17 * (-(-len(arms) // key_columns) + 1) + 0.1
+    n_lines = -(-len(arms) // key_columns)
     page, left, gap, foot = NARROW_INCHES if narrow else WIDE_INCHES, 0.56, 0.2, 0.46
     width, height = (page - left - 0.08 - gap) / COLUMNS, 1.35 if narrow else 1.75
     n_rows = -(-len(shown) // COLUMNS)
-    figure = Figure(figsize=(page, 0.13 + n_rows * (height + foot) + key_room))
+    figure = Figure(figsize=(page, 0.13 + n_rows * (height + foot) + key_room(n_lines + 1, 1)))
     for index, cost in enumerate(shown):
         row, column = divmod(index, COLUMNS)
         x, y = left + column * (width + gap), 0.13 + row * (height + foot)
@@ -73,34 +74,7 @@ def cost_figure(results: Document, costs: Document, *, narrow: bool) -> Figure:
         if column == 0:
             ax.set_ylabel(axis_label(results["endpoint"]["metric"]))
     common_values(figure.axes, table[["low", "mean", "high"]])
-    _arm_key(figure, arms, key_columns)
+    foot_key(figure, look_keys(arms, "arm", ARM_NAME, has_lines=False), key_columns)
+    front = Line2D([], [], color=MUTED, linewidth=0.9, label=FRONT)
+    foot_key(figure, [front], 1, above=n_lines)
     return figure
-
-
-def _arm_key(figure: Figure, arms: pd.DataFrame, columns: int) -> None:
-    keys = [
-        Line2D(
-            [],
-            [],
-            color=MUTED,
-            linewidth=0.9,
-            label="filled, joined: no other arm is as good at no more cost",
-        )
-    ]
-    for record in records(arms):
-        look = look_of(record["look"])
-        label = shortened(record["arm"], 32)
-        keys.append(
-            Line2D([], [], linestyle="", marker=look.marker, color=look.colour, label=label)
-        )
-    first, others = keys[:1], keys[1:]
-    room = 0.17 * -(-len(others) // columns) / figure.get_figheight()
-    for handles, at, across in ((others, 0.0, columns), (first, room, 1)):
-        figure.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(0, at),
-            ncols=across,
-            borderaxespad=0.2,
-            borderpad=0,
-        )

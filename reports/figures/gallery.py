@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -26,6 +28,7 @@ from reports.figures.probes import growth_figure, shift_figure
 from reports.figures.sequential import sequential_figure
 from reports.figures.svg import to_svg
 from reports.figures.tables import Document
+from reports.figures.units import spoken
 
 PLACING = ["row", "column", "place", "position", "look"]
 """Columns that say where and how a thing is drawn, and nothing of the study."""
@@ -52,16 +55,26 @@ class Picture:
     data: str
 
 
+class _Kind(NamedTuple):
+    """A figure that results may have: its table says whether they do."""
+
+    name: str
+    title: str
+    table: Callable[[Document], pd.DataFrame]
+    draw: Callable[..., Figure]
+    caption: Callable[[Document], str]
+
+
 @dataclass(frozen=True)
 class _Drawing:
-    """A figure before it is drawn: `draw(narrow)` of what `table` holds."""
+    """A figure before it is drawn: `draw(narrow=...)` of what `table` holds."""
 
     name: str
     title: str
     table: pd.DataFrame
-    draw: Callable[[bool], Figure]
-    caption: Callable[[], str]
-    alt: str = ""
+    draw: Callable[..., Figure]
+    caption: str
+    alt: str
 
 
 def pictures(results: Document, costs: Document) -> dict[str, Picture]:
@@ -87,7 +100,7 @@ def figure_files(results: Document, costs: Document, formats: Iterable[str]) -> 
     with house_style():
         for drawing in _drawings(results, costs) if wanted else ():
             for ending, narrow in (("", False), ("-column", True)):
-                figure = drawing.draw(narrow)
+                figure = drawing.draw(narrow=narrow)
                 for kind in wanted:
                     files[f"{drawing.name}{ending}.{kind}"] = to_file(figure, kind, drawing.name)
     return files
@@ -101,119 +114,122 @@ def figure_data(results: Document, costs: Document) -> dict[str, str]:
 def _drawings(results: Document, costs: Document) -> Iterator[_Drawing]:
     documents = tables.by_control(results)
     for number, (control, document) in enumerate(documents.items(), start=1):
-        for drawing in (*_of_endpoint(document, costs), *_of_details(document)):
-            if drawing.table.empty:
+        for kind in _kinds(document, costs):
+            table = kind.table(document)
+            if table.empty:
                 continue
-            name = drawing.name if number == 1 else f"{drawing.name}-{number}"
-            title = drawing.title if len(documents) == 1 else f"{drawing.title}, beside {control}"
-            alt = captions.alt(document, title, is_estimation=drawing.name == "estimation")
-            yield replace(drawing, name=name, title=title, alt=alt)
+            title = kind.title if len(documents) == 1 else f"{kind.title}, beside {control}"
+            yield _Drawing(
+                name=kind.name if number == 1 else f"{kind.name}-{number}",
+                title=title,
+                table=table,
+                draw=partial(kind.draw, document),
+                caption=kind.caption(document),
+                alt=captions.alt(document, title, is_estimation=kind.name == "estimation"),
+            )
 
 
-def _of_endpoint(results: Document, costs: Document) -> Iterator[_Drawing]:
-    yield _Drawing(
+def _kinds(results: Document, costs: Document) -> Iterator[_Kind]:
+    """Every kind of figure, in reading order."""
+    yield _Kind(
         "estimation",
         "Every seed, and the differences",
-        tables.estimation_table(results),
-        lambda narrow: estimation_figure(results, narrow=narrow),
-        lambda: captions.estimation(results),
+        tables.estimation_table,
+        estimation_figure,
+        captions.estimation,
     )
-    yield _Drawing(
+    yield _Kind(
         "looks",
         "What was decided at each look",
-        detail_tables.sequential_table(results),
-        lambda narrow: sequential_figure(results, narrow=narrow),
-        lambda: captions.looks(results),
+        detail_tables.sequential_table,
+        sequential_figure,
+        captions.looks,
     )
-    yield _Drawing(
+    yield _Kind(
         "budget",
         "What tuning was expected to find",
-        detail_tables.budget_table(results),
-        lambda narrow: budget_figure(results, narrow=narrow),
-        lambda: captions.budget(results),
+        detail_tables.budget_table,
+        budget_figure,
+        captions.budget,
     )
-    for measure in tables.curve_measures(results):
-        yield _curves(results, measure)
-    yield _Drawing(
+    for number, measure in enumerate(tables.curve_measures(results), start=1):
+        yield _Kind(
+            f"curves-{_slug(measure, number)}",
+            f"Learning curves: {measure}",
+            partial(tables.curve_table, measure=measure),
+            partial(curves_figure, measure=measure),
+            partial(captions.curves, measure=measure),
+        )
+    yield _Kind(
         "cost",
-        "Accuracy against cost"
-        if "accuracy" in results["endpoint"]["metric"]
-        else "Value against cost",
-        detail_tables.cost_table(results, costs),
-        lambda narrow: cost_figure(results, costs, narrow=narrow),
-        lambda: captions.cost(results, costs),
+        f"{spoken(results['endpoint']['metric']).capitalize()} against cost",
+        partial(detail_tables.cost_table, costs=costs),
+        partial(cost_figure, costs=costs),
+        partial(captions.cost, costs=costs),
     )
-    yield _Drawing(
+    yield _Kind(
         "interaction",
         "Whether a factor's effect depends on another",
-        tables.interaction_table(results),
-        lambda narrow: interaction_figure(results, narrow=narrow),
-        lambda: captions.interaction(results),
+        tables.interaction_table,
+        interaction_figure,
+        captions.interaction,
     )
+    yield from _DETAILS
 
 
-def _curves(results: Document, measure: str) -> _Drawing:
-    return _Drawing(
-        f"curves-{re.sub(r'[^A-Za-z0-9_-]+', '-', measure)}",
-        f"Learning curves: {measure}",
-        tables.curve_table(results, measure),
-        lambda narrow: curves_figure(results, measure, narrow=narrow),
-        lambda: captions.curves(results, measure),
-    )
-
-
-def _of_details(results: Document) -> Iterator[_Drawing]:
-    yield _Drawing(
+_DETAILS = (
+    _Kind(
         "classes",
         "Differences by class",
-        detail_tables.class_table(results),
-        lambda narrow: class_figure(results, narrow=narrow),
-        lambda: captions.classes(results),
-    )
-    yield _Drawing(
+        detail_tables.class_table,
+        class_figure,
+        captions.classes,
+    ),
+    _Kind(
         "confusion",
         "What is taken for what",
-        detail_tables.confusion_table(results),
-        lambda narrow: confusion_figure(results, narrow=narrow),
-        lambda: captions.confusion(results),
-    )
-    yield _Drawing(
+        detail_tables.confusion_table,
+        confusion_figure,
+        captions.confusion,
+    ),
+    _Kind(
         "images",
         "Images on which two arms disagree",
-        detail_tables.image_table(results),
-        lambda narrow: image_figure(results, narrow=narrow),
-        lambda: captions.images(results),
-    )
-    yield _Drawing(
+        detail_tables.image_table,
+        image_figure,
+        captions.images,
+    ),
+    _Kind(
         "shift",
         "Accuracy on shifted images",
-        tables.shift_table(results),
-        lambda narrow: shift_figure(results, narrow=narrow),
-        lambda: captions.shift(results),
-    )
-    yield _Drawing(
-        "layers",
-        "By layer",
-        detail_tables.layer_table(results),
-        lambda narrow: layers_figure(results, narrow=narrow),
-        lambda: captions.layers(results),
-    )
-    yield _Drawing(
+        tables.shift_table,
+        shift_figure,
+        captions.shift,
+    ),
+    _Kind("layers", "By layer", detail_tables.layer_table, layers_figure, captions.layers),
+    _Kind(
         "growth",
         "Size of the network by image size",
-        tables.growth_table(results),
-        lambda narrow: growth_figure(results, narrow=narrow),
-        lambda: captions.growth(results),
-    )
+        tables.growth_table,
+        growth_figure,
+        captions.growth,
+    ),
+)
+
+
+def _slug(measure: str, number: int) -> str:
+    """A measure as part of a file's name; what had to be changed is told apart by its number."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", measure)
+    return safe if safe == measure else f"{safe}-{number}"
 
 
 def _picture(drawing: _Drawing) -> Picture:
     with house_style():
         wide, narrow = (
-            to_svg(drawing.draw(is_narrow), f"{drawing.name}-{width}", drawing.alt)
+            to_svg(drawing.draw(narrow=is_narrow), f"{drawing.name}-{width}", drawing.alt)
             for width, is_narrow in (("wide", False), ("narrow", True))
         )
-    return Picture(drawing.name, drawing.title, wide, narrow, drawing.caption(), _csv(drawing))
+    return Picture(drawing.name, drawing.title, wide, narrow, drawing.caption, _csv(drawing))
 
 
 def _csv(drawing: _Drawing) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures import tables
 from reports.figures.canvas import Room, common_values, is_leftmost, is_lowest, panel_grid
 from reports.figures.labels import shortened, wrapped
+from reports.figures.looks import look_keys
 from reports.figures.palette import PAPER, look_of
-from reports.figures.tables import Document, records
+from reports.figures.tables import Document
 from reports.figures.units import axis_label
 
 DODGE = 0.08
@@ -78,17 +78,5 @@ def _common_values(grid: list[Axes], table: pd.DataFrame, label: str) -> None:
 
 
 def _line_key(figure: Figure, table: pd.DataFrame) -> None:
-    keys = []
-    for record in records(table.drop_duplicates("look").sort_values("look")):
-        look = look_of(record["look"])
-        keys.append(
-            Line2D(
-                [],
-                [],
-                color=look.colour,
-                linestyle=look.linestyle,
-                marker=look.marker,
-                label=shortened(record["line"], 28),
-            )
-        )
+    keys = look_keys(table.drop_duplicates("look").sort_values("look"), "line", 28)
     figure.legend(handles=keys, loc="upper left", ncols=len(keys), borderaxespad=0.1, borderpad=0)

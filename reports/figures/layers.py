@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, arm_key, axes_at, log_axis
+from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_axis
 from reports.figures.detail_tables import layer_table
+from reports.figures.looks import ARM_NAME, draw_lines, foot_key, key_room, look_keys
 from reports.figures.palette import look_of
 from reports.figures.tables import Document
 from reports.figures.units import spoken
@@ -27,18 +28,9 @@ def draw_layers(table: pd.DataFrame, ax: Axes) -> None:
         ax: Its x axis has a unit a layer.
     """
     for position, arm in table.groupby("look", sort=True):
-        look = look_of(int(str(position)))
-        ordered = arm.sort_values("place")
-        ax.vlines(ordered["place"], ordered["low"], ordered["high"], color=look.colour, linewidth=1)
-        ax.plot(
-            ordered["place"],
-            ordered["mean"],
-            color=look.colour,
-            linestyle=look.linestyle,
-            marker=look.marker,
-            markersize=4.7,
-            linewidth=1.3,
-        )
+        colour = look_of(int(str(position))).colour
+        ax.vlines(arm["place"], arm["low"], arm["high"], color=colour, linewidth=1)
+    draw_lines(table, "place", "mean", ax)
 
 
 def layers_figure(results: Document, *, narrow: bool) -> Figure:
@@ -47,7 +39,7 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
     measures = list(dict.fromkeys(table["measure"]))
     arms = table.drop_duplicates("arm")
     columns = 1 if narrow else 3
-    room = 0.17 * -(-len(arms) // columns) + 0.13
+    room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
     height, foot = 1.5, 0.42
     figure = Figure(figsize=(page, 0.13 + len(measures) * (height + foot) + room))
@@ -61,5 +53,5 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
         ends = one[["low", "mean"]].min(axis=None)
         if ends > 0 and one["mean"].max() > WIDE_RANGE * one["mean"].min():
             log_axis(ax.yaxis, one[["low", "mean", "high"]].to_numpy().ravel())
-    arm_key(figure, arms, columns=columns)
+    foot_key(figure, look_keys(arms, "arm", ARM_NAME), columns)
     return figure

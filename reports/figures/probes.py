@@ -15,8 +15,9 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from reports.figures import tables
 from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_axis
 from reports.figures.labels import shortened, wrapped
+from reports.figures.looks import draw_lines, foot_key, key_room, look_keys
 from reports.figures.palette import BLUE, GRID, MUTED, OCHRE, VERMILLION, look_of
-from reports.figures.tables import Document, records
+from reports.figures.tables import Document
 
 # Further from home, warmer and less round.
 SHIFT_LOOKS = ((BLUE, "o", "in place"), (OCHRE, "s", "1 pixel"), (VERMILLION, "^", "2 pixels"))
@@ -117,27 +118,22 @@ def draw_growth(table: pd.DataFrame, ax: Axes) -> None:
         table: look, side, count.
         ax: Both its axes are logarithmic.
     """
-    for position, line in table.groupby("look", sort=False):
-        look = look_of(int(str(position)))
-        ax.plot(
-            line["side"],
-            line["count"],
-            color=look.colour,
-            marker=look.marker,
-            markersize=4.7,
-            linestyle=look.linestyle,
-            linewidth=1.4,
-        )
+    draw_lines(table, "side", "count", ax)
 
 
 def growth_figure(results: Document, *, narrow: bool) -> Figure:
     """Counts against image size; arms with equal counts share one line and one key."""
     table = tables.growth_table(results)
     groups = table.drop_duplicates("label")
-    columns, room = (1, 40) if narrow else (2, 52)
-    key_room = 0.17 * -(-len(groups) // columns) + 0.13
+    columns, name, n_rows = (1, 40, 2) if narrow else (2, 52, 1)
+    keys = key_room(len(groups), columns)
     height, page = 1.95, NARROW_INCHES if narrow else WIDE_INCHES
-    figure = Figure(figsize=(page, 0.13 + (height + 0.52) * (2 if narrow else 1) + key_room))
+    figure = Figure(
+        figsize=(
+            page,
+            0.13 + (height + 0.52) * n_rows + keys,
+        )
+    )
     for index, (column, words) in enumerate(GROWTH_PANELS):
         left = 0.56 if narrow else 0.56 + index * 3.5
         top = 0.13 + (index * (height + 0.52) if narrow else 0)
@@ -146,8 +142,8 @@ def growth_figure(results: Document, *, narrow: bool) -> Figure:
         log_axis(ax.yaxis, table[column])
         _log_sides(ax, sorted(set(table["side"])))
         ax.set_ylabel(words)
-    keys = [_growth_key(record, room) for record in records(groups)]
-    figure.legend(handles=keys, loc="lower left", ncols=columns, borderaxespad=0.2, borderpad=0)
+    named = groups.assign(arms=groups["arms"].map(", ".join))
+    foot_key(figure, look_keys(named, "arms", name), columns)
     return figure
 
 
@@ -157,16 +153,3 @@ def _log_sides(ax: Axes, sides: list[int]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:.0f}")
     ax.set_xlabel("image side (pixels)")
-
-
-def _growth_key(record: Document, room: int) -> Line2D:
-    look = look_of(record["look"])
-    return Line2D(
-        [],
-        [],
-        color=look.colour,
-        marker=look.marker,
-        markersize=4.7,
-        linestyle=look.linestyle,
-        label=shortened(", ".join(record["arms"]), room),
-    )

@@ -42,6 +42,11 @@ def class_table(results: Document) -> Table | None:
     return Table("Accuracy by class, arm minus control; exploratory.", heads, rows)
 
 
+def error_tables(results: Document) -> list[Table]:
+    """Both tables, where the results hold what they show."""
+    return [table for table in (class_table(results), mcnemar_table(results)) if table]
+
+
 def mcnemar_table(results: Document) -> Table | None:
     """A row a contrast and seed: images that only one of the two networks gets right."""
     rows = tuple(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reports.figures.captions import METHODS
+from reports.figures.captions import METHODS, RANDOMISED
 from reports.figures.tables import arm_label, ordered_arms
 from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import numbers
@@ -88,7 +88,7 @@ def _fairness(results: Document) -> Iterable[tuple[str, str]]:
     arms = ordered_arms(results)
     seeds = sorted({int(seed) for arm in arms for seed in arm["values"]})
     yield "seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}" if seeds else "none finished"
-    yield "a seed draws", "weights, order of the images, split, augmentation and dropout"
+    yield "what they draw", RANDOMISED
     looks = results["sequential"]
     yield "looks", ", ".join(map(str, looks["looks"])) + " pairs" if looks else "one, at the end"
     for key, what in (

@@ -79,24 +79,27 @@ def _file(placed: Placed) -> str:
 
 def _placed(results: Document, costs: Document) -> list[Placed]:
     """The report's tables in their order."""
-    verdicts, noise = tables.verdict_table(results), variance_table(results)
-    failures = failure_table(results)
+    verdicts = tables.verdict_table(results)
     titled = replace(verdicts, caption=f"Contrasts and their verdicts. {verdicts.caption}")
     factors = effect_tables(results)
     return [
         *([Placed("verdicts", titled)] if results["contrasts"] else []),
         _arms(results),
         Placed("changes", tables.changes_table(results)),
-        *([Placed("failures", failures)] if failures else []),
+        *_held("failures", failure_table(results)),
         *_numbered("effects", factors[::2]),
         *_numbered("anova", factors[1::2]),
-        *([Placed("variance", noise)] if noise else []),
+        *_held("variance", variance_table(results)),
         Placed("costs", tables.cost_table(results, costs)),
-        *_numbered("classes", [one for one in [class_table(results)] if one]),
-        *_numbered("mcnemar", [one for one in [mcnemar_table(results)] if one]),
+        *_held("classes", class_table(results)),
+        *_held("mcnemar", mcnemar_table(results)),
         *_numbered("probes", tables.probe_tables(results)),
         *_numbered("growth", tables.growth_tables(results)),
     ]
+
+
+def _held(name: str, table: Table | None) -> list[Placed]:
+    return [] if table is None else [Placed(name, table)]
 
 
 def _numbered(name: str, found: Sequence[Table]) -> list[Placed]:

@@ -19,7 +19,7 @@ from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
 from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import design_tables, tables
-from reports.render.class_tables import class_table, mcnemar_table
+from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
@@ -78,7 +78,7 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "probes": tables.probe_tables(results),
         "growth": tables.growth_tables(results),
         "failures": design_tables.failure_table(results),
-        "errors": [one for one in (class_table(results), mcnemar_table(results)) if one],
+        "errors": error_tables(results),
         "card": design_tables.design_card(results, provenance),
         "plan": design_tables.fact_table("The plan, as it was written before the runs.", plan),
         "provenance": design_tables.fact_table("Where this was computed.", provenance),

@@ -15,7 +15,7 @@ from typing import Any
 from reports.costs import COSTS
 from reports.figures.palette import VERDICTS
 from reports.render import tables
-from reports.render.class_tables import class_table, mcnemar_table
+from reports.render.class_tables import error_tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Cell, Table
@@ -61,7 +61,7 @@ def markdown(results: Document, costs: Document) -> str:
     noise = variance_table(results)
     parts += ["## Noise", _table(noise)] if noise else []
     parts += ["## Cost", _table(tables.cost_table(results, costs))]
-    errors = [one for one in (class_table(results), mcnemar_table(results)) if one]
+    errors = error_tables(results)
     parts += ["## Where errors differ", *map(_table, errors)] if errors else []
     probes = [*tables.probe_tables(results), *tables.growth_tables(results)]
     parts += ["## Probes", *map(_table, probes)] if probes else []

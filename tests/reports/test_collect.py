@@ -150,11 +150,12 @@ def test_curves_are_a_row_an_epoch(train, tiny, store_uri):
         assert own["train/loss"].tolist() == record.curves["train/loss"]
 
 
-def test_examples_say_which_test_images_were_right(train, tiny, store_uri):
-    records = train(tiny(seeds=1))
+def test_examples_say_which_test_images_each_run_had_right(train, tiny, store_uri):
+    records = train(tiny(seeds=3))
     examples = collect_study("tiny", store_uri).examples
     for record in records:
         assert examples[record.run_key].mean() == pytest.approx(record.metrics["test/accuracy"])
+    assert len({record.metrics["test/accuracy"] for record in records}) > 1
     assert collect_study("tiny", store_uri, with_examples=False).examples == {}
 
 

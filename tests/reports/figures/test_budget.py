@@ -10,7 +10,7 @@ def test_every_arm_has_its_expected_best_at_each_budget(detailed, ax):
     for line, arm in zip(ax.lines, detailed["budget"]["arms"], strict=True):
         assert list(line.get_xdata()) == list(range(1, 21))
         assert line.get_ydata() == pytest.approx([100 * best for best in arm["expected_best"]])
-        assert line.get_markevery() == [19]
+        assert line.get_markevery() == [-1]
 
 
 def test_arms_look_as_in_the_other_figures_whatever_their_order(detailed):

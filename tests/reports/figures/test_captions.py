@@ -62,10 +62,25 @@ def test_looks_budget_and_errors_say_what_they_rest_on(detailed):
     caption = captions.classes(detailed)
     assert "Exploratory" in caption
     assert "n = 5 pairs, with paired t intervals" in caption
-    assert "n = 4 to 5 seeds an arm" in captions.images(detailed)
+    assert "n = 5 pairs" in captions.images(detailed)
 
 
 def test_the_worst_confusion_is_named_with_its_share(detailed):
     shares = [row for arm in detailed["per_class"]["arms"] for row in arm["confusion"]]
     most = max(x for number, row in enumerate(shares) for j, x in enumerate(row) if j != number % 8)
     assert f"The darkest is {100 * most:.1f}" in captions.confusion(detailed)
+
+
+def test_no_caption_promises_an_interval_that_is_not_drawn(one_seed, costs):
+    one_seed["probes"]["gradient_flow"] = [
+        {"arm": "control", "comparison": "shared", "metric": "saturation/conv1", "ci": None}
+    ]
+    written = [captions.cost(one_seed, costs), captions.shift(one_seed), captions.layers(one_seed)]
+    assert not any("interval" in caption for caption in written)
+
+
+def test_levels_follow_the_studys_alpha(detailed, costs):
+    detailed["endpoint"]["alpha"] = 0.01
+    for caption in (captions.estimation(detailed), captions.cost(detailed, costs)):
+        assert "99\N{NO-BREAK SPACE}% t interval" in caption
+        assert "95" not in caption

@@ -95,6 +95,15 @@ def test_data_of_all_figures_come_without_drawing_them(results, costs, gallery):
     assert figure_data(results, costs) == expected
 
 
+def test_a_measure_cannot_lead_out_of_the_reports_folder_or_take_anothers_name(results, costs):
+    curve = results["curves"][0]
+    names = ("val/../../evil", "val/.. .. evil")
+    curves = [curve | {"metric": name} for name in names]
+    files = figure_data(results | {"curves": curves}, costs)
+    found = [name for name in files if name.startswith("curves-")]
+    assert found == ["curves--evil-1.csv", "curves--evil-2.csv"]
+
+
 def paths(svg):
     """What is drawn, without the words read aloud."""
     return svg.partition(">")[2]

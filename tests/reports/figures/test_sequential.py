@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from reports.figures.canvas import house_style
 from reports.figures.detail_tables import sequential_table
@@ -48,7 +49,10 @@ def test_a_key_of_two_lines_does_not_touch_the_titles(detailed):
         figure = sequential_figure(detailed, narrow=True)
         figure.canvas.draw()
     key = figure.legends[0].get_window_extent()
-    assert all(key.y0 >= ax._left_title.get_window_extent().y1 for ax in figure.axes)
+    titles = {ax.get_title(loc="left") for ax in figure.axes}
+    drawn = [text for text in figure.findobj(Text) if text.get_text() in titles - {""}]
+    assert len(drawn) == len(figure.axes)
+    assert all(key.y0 >= text.get_window_extent().y1 for text in drawn)
 
 
 def test_a_study_without_looks_has_none(results):
