@@ -19,6 +19,7 @@ from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
 from reports.collect import StudyTables, collect_study
 from reports.costs import costs
+from reports.errors import ReportError
 from reports.provenance import provenance
 from reports.render import DOCUMENTS, FORMATS, markdown, write_report
 from reports.table import is_fraction
@@ -43,6 +44,7 @@ def build_report(
 
     Raises:
         SpecError: A format is unknown.
+        ReportError: The folder cannot be written to.
         StudyNotFoundError: The store has no study of that name.
         StoreError: The store cannot be read; or not be written, and then the report is in its
             folder all the same.
@@ -59,7 +61,13 @@ def build_report(
     ).to_dict()
     folder = out or FOLDER / slug(study)
     spent = costs(tables.runs, tables.plan)
-    written = write_report(folder, results, spent, provenance(tables), wanted)
+    try:
+        written = write_report(folder, results, spent, provenance(tables), wanted)
+    except OSError as error:
+        raise ReportError(
+            f"report folder {folder}: expected to be written to, got: {error.strerror or error}; "
+            "make room, give it rights, or name another with --out"
+        ) from error
     faults.reach("report_written")
     is_stored = _store(
         Tracker(uri, work_dir),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,17 @@ def test_an_unknown_format_is_told_before_anything_is_read(call, home):
         "must be all, documents, or some of csv, html, json, md, tex, pdf, png, svg; got ['gif']"
         in result.output
     )
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_with_what_to_do(
+    call, tiny_file, store_uri, home
+):
+    call("run", tiny_file(seeds=1), *INLINE, "--no-report")
+    Path("taken").write_text("a file", encoding="utf-8")
+    result = call("report", "tiny", "--formats", "json", "--out", "taken/report")
+    assert result.exit_code == 2
+    said = "report folder taken/report: expected to be written to, got: Not a directory; make room"
+    assert said in " ".join(result.output.split())
 
 
 def test_a_report_that_cannot_be_stored_is_in_its_folder_all_the_same(
