@@ -25,7 +25,7 @@ class InlineExecutor:
         def on_epoch(job: Job, epoch: Epoch) -> None:
             try:
                 observe(EpochEnded(job, 0, epoch))
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is the observer's and no run's outcome
                 raise _NotOfTheRun from error
 
         try:
