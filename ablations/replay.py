@@ -235,7 +235,7 @@ def _trained(stack: Stack, worker: Worker, observe: Callable[[Event], None]) -> 
             ended.append(event)
         observe(event)
 
-    InlineExecutor(worker).run([stack], keep)
+    InlineExecutor(worker).run([[stack]], keep)
     record, files = ended[0].outcome.record, ended[0].outcome.files
     assert record is not None  # noqa: S101 (a job without weights leaves one)
     return Training(record, files)

@@ -146,7 +146,7 @@ class _Driver:
             plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
             self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes))
             if jobs:
-                self._executor(jobs).run(stacks, self._on_event)
+                self._executor(jobs).run([stacks], self._on_event)
             self._open()
             status = "FINISHED"
         finally:

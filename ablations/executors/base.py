@@ -5,7 +5,7 @@ One contract suite tests all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,5 +54,9 @@ class Executor(Protocol):
     ended was told.
     """
 
-    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
-        """Do every job, in order of starting, and return when all have ended."""
+    def run(self, rounds: Iterable[Sequence[Stack]], observe: Callable[[Event], None]) -> None:
+        """Do the jobs of every round, in order of starting, and return when all have ended.
+
+        The next round is asked for when all of the last has ended and was told, so that it may
+        depend on that; workers stay warm from one to the next.
+        """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from ablations.executors.base import Began, Ended, EpochEnded, Event
 from ablations.interrupts import uninterrupted
@@ -18,7 +19,7 @@ class InlineExecutor:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
 
-    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
+    def run(self, rounds: Iterable[Sequence[Stack]], observe: Callable[[Event], None]) -> None:
         """Do every stack in turn."""
         worker = self.worker.prepared()
 
@@ -29,7 +30,7 @@ class InlineExecutor:
                 raise _NotOfTheRun from error
 
         try:
-            for stack in stacks:
+            for stack in chain.from_iterable(rounds):
                 for job in stack.jobs:
                     observe(Began(job, 0, now_ms(), len(stack.jobs) - 1))
                 for outcomes in worker.perform(stack, on_epoch):

@@ -6,7 +6,7 @@ The data set travels as shared memory, once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
@@ -63,28 +63,35 @@ class LocalExecutor:
         self.crew, self.work_dir = crew or Crew(), work_dir
         self._begun: set[str] = set()
 
-    def run(self, stacks: Sequence[Stack], observe: Callable[[Event], None]) -> None:
+    def run(self, rounds: Iterable[Sequence[Stack]], observe: Callable[[Event], None]) -> None:
         """Do every stack; one whose worker dies is done again once, by another in its place."""
         if self.work_dir is not None:
             logs.begin(self.work_dir)
-        waiting, self._begun = deque(stacks), set[str]()
         seats: list[_Seat] = []
         try:
-            for number in range(min(self.n_workers, len(stacks))):
-                seats.append(self._seat(number))  # noqa: PERF401  (an interrupt stops the first)
-            self.crew.stop()
-            for seat in seats:
-                self._next(seat, waiting)
-            for seat in seats:  # after all are at work, since the driver may be long over the first
-                self._tell_began(seat, observe)
-            while any(seat.stack for seat in seats):
-                ready = wait([seat.hand.pipe for seat in seats if seat.stack])
-                for seat in [seat for seat in seats if seat.hand.pipe in ready]:
-                    with uninterrupted():
-                        self._listen(seat, waiting, observe)
+            for stacks in rounds:
+                self._do(stacks, seats, observe)
         finally:
             busy = [seat.hand for seat in seats if seat.stack is not None]
             crew.stop([seat.hand for seat in seats], busy)
+
+    def _do(
+        self, stacks: Sequence[Stack], seats: list[_Seat], observe: Callable[[Event], None]
+    ) -> None:
+        """One round; `seats` grows where it has more stacks than the rounds before."""
+        waiting, self._begun = deque(stacks), set[str]()
+        for number in range(len(seats), min(self.n_workers, len(stacks))):
+            seats.append(self._seat(number))  # noqa: PERF401  (an interrupt stops the first)
+        self.crew.stop()
+        for seat in seats:
+            self._next(seat, waiting)
+        for seat in seats:  # after all are at work, since the driver may be long over the first
+            self._tell_began(seat, observe)
+        while any(seat.stack for seat in seats):
+            ready = wait([seat.hand.pipe for seat in seats if seat.stack])
+            for seat in [seat for seat in seats if seat.hand.pipe in ready]:
+                with uninterrupted():
+                    self._listen(seat, waiting, observe)
 
     def _seat(self, number: int) -> _Seat:
         seat = _Seat(number, self.crew.hand())

@@ -153,7 +153,7 @@ def told(
     events: list[Event | Planned] = [
         Planned(made, {run.run_key: "new" for run in made.runs}, jobs, 1)
     ]
-    InlineExecutor(worker(made.runs)).run([Stack((job,)) for job in jobs], events.append)
+    InlineExecutor(worker(made.runs)).run([[Stack((job,)) for job in jobs]], events.append)
     return events
 
 

@@ -67,7 +67,7 @@ def _stacks(jobs: Sequence[Job], most: int) -> list[Stack]:
 
 def _events(executor: Executor, stacks: Sequence[Stack]) -> list[Event]:
     told: list[Event] = []
-    executor.run(stacks, told.append)
+    executor.run([stacks], told.append)
     return told
 
 
@@ -259,7 +259,7 @@ def test_an_exception_out_of_observe_travels_on_and_leaves_no_worker(common, mak
             raise error
 
     with pytest.raises(error):
-        maker(common[0]).run(common[1][most], refuse)
+        maker(common[0]).run([common[1][most]], refuse)
     assert multiprocessing.active_children() == []
 
 
@@ -274,7 +274,7 @@ def test_an_interrupt_while_workers_start_leaves_none(common, monkeypatch):
 
     monkeypatch.setattr(executor, "_seat", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        executor.run(common[1][1], lambda _: None)
+        executor.run([common[1][1]], lambda _: None)
     assert multiprocessing.active_children() == []
 
 
@@ -305,7 +305,7 @@ def test_a_worker_killed_once_a_stack_costs_nothing_but_time(work, most):
             met.update(next(_keys(stack) for stack in stacks if event.job in stack.jobs))
             _kill_workers(killed)
 
-    LocalExecutor(worker, 1).run(stacks, observe)
+    LocalExecutor(worker, 1).run([stacks], observe)
     assert len(killed) == len(stacks)
     _assert_each_once(told, _keys(*stacks))
     whole = _ended(_events(InlineExecutor(worker), stacks))
@@ -324,7 +324,7 @@ def test_runs_whose_workers_are_killed_again_and_again_are_lost_and_no_other(wor
         if isinstance(event, EpochEnded) and event.job in first.jobs:
             _kill_workers(killed)
 
-    LocalExecutor(worker, 1).run([first, *others], observe)
+    LocalExecutor(worker, 1).run([[first, *others]], observe)
     # Twice at the stack; then, of several runs, twice at each alone.
     assert len(killed) == (2 if most == 1 else 2 + 2 * most)
     records = {outcome.job.run.run_key: outcome.record for outcome in _ended(told)}
@@ -349,7 +349,7 @@ def test_a_stack_whose_worker_was_killed_goes_on_from_its_checkpoints(work, most
         if isinstance(event, EpochEnded) and event.epoch.number == 3 and not killed:
             _kill_workers(killed)
 
-    LocalExecutor(worker, 1).run([stack], observe)
+    LocalExecutor(worker, 1).run([[stack]], observe)
     (whole,) = replace(worker, checkpoints=None).perform(stack, lambda *_: None)
     assert len(killed) == 1
     assert all(outcome.record.resumed_epoch >= 3 for outcome in _ended(told))
@@ -380,7 +380,7 @@ def test_any_workers_may_be_killed_at_any_time(work, most):
         if n_epochs and n_epochs % 50 == 0 and isinstance(event, EpochEnded):
             _kill_workers(killed)
 
-    LocalExecutor(worker, 3).run(stacks, observe)
+    LocalExecutor(worker, 3).run([stacks], observe)
     _assert_each_once(told, _keys(*stacks))
     whole = {
         one.job.run.run_key: _kept(one) for one in _ended(_events(InlineExecutor(worker), stacks))

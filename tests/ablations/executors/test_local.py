@@ -33,7 +33,7 @@ def outcomes(
 ) -> list[Outcome]:
     told: list[Event] = []
     executor = LocalExecutor(worker, n_workers, crew=crew, work_dir=WORK_DIR)
-    executor.run(stacks, told.append)
+    executor.run([stacks], told.append)
     assert multiprocessing.active_children() == []
     return [event.outcome for event in told if isinstance(event, Ended)]
 
@@ -173,7 +173,7 @@ def test_all_workers_are_at_work_before_the_first_is_told(work, monkeypatch):
         order.append("given" if seat.stack else "idle")
 
     monkeypatch.setattr(executor, "_next", giving)
-    executor.run(stacks, lambda event: order.append(type(event).__name__))
+    executor.run([stacks], lambda event: order.append(type(event).__name__))
     assert order[:4] == ["given", "given", "Began", "Began"]
     assert order.count(EpochEnded.__name__) == 4
     assert order.count(Began.__name__) == 2
@@ -203,7 +203,7 @@ def test_a_stack_at_which_two_workers_were_killed_is_halved(work):
                 os.kill(process.pid, signal.SIGKILL)
                 killed.append(process.pid)
 
-    LocalExecutor(worker, 1, work_dir=WORK_DIR).run([stack], observe)
+    LocalExecutor(worker, 1, work_dir=WORK_DIR).run([[stack]], observe)
     records = [event.outcome.record for event in told if isinstance(event, Ended)]
     assert [record.state for record in records] == [RunState.FINISHED] * 2
     assert {(record.stack_size, record.alone_because) for record in records} == {
@@ -227,7 +227,7 @@ def test_an_interrupt_while_the_runs_of_a_stack_are_told_waits_for_the_last(work
 
     executor = LocalExecutor(worker, 1) if is_pool else InlineExecutor(worker)
     with pytest.raises(KeyboardInterrupt):
-        executor.run([stack], press)
+        executor.run([[stack]], press)
     assert [(one.job, one.record.state.value) for one in ended] == [
         (job, "FINISHED") for job in stack.jobs
     ]
