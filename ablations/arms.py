@@ -6,15 +6,16 @@ Pure; called by `plan`. Digests, sizes of networks and checks of the data come i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from pydantic import ValidationError
 
 from ablations.cells import Cells
 from ablations.designs import CONTROL, Cell, cell_name
-from ablations.identity import arm_identity
+from ablations.identity import arm_identity, retrained
 from ablations.record import digest
+from ablations.search_space import corners
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
 from lenet_variants.errors import VariantError
@@ -100,6 +101,23 @@ class Arm:
     def arm_key(self) -> str:
         """Digest of what the arm is, whatever it is called."""
         return digest(self.identity)
+
+    def trained_with(self, values: Mapping[str, Any], *, validation: int | None = None) -> Arm:
+        """The same arm with other values in its recipe, or with another number of images kept out.
+
+        Raises:
+            ValidationError: Its recipe does not take the values.
+        """
+        recipe = changed(self.recipe, values)
+        kept = {} if validation is None else {"validation": validation}
+        dataset = changed(self.dataset, kept)
+        return replace(
+            self,
+            recipe=recipe,
+            dataset=dataset,
+            n_images=self.n_images + self.dataset.validation - dataset.validation,
+            identity=retrained(self.identity, recipe, dataset),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The arm as it stands in `plan.json`, without its identity."""
@@ -262,6 +280,7 @@ class ArmBuilder:
         shape = self._input_shape(dataset)
         counts = self._count(variant, levels, shape)
         self.counts[name] = counts
+        self._check_tuning(name, whole_recipe, whole_dataset)
         found = catalogue.find(variant)
         n_images = whole_dataset.subset or self.data.n_train
         return Arm(
@@ -281,6 +300,19 @@ class ArmBuilder:
             growth=tuple(self._growth(variant, levels, shape)),
             identity=arm_identity(found, levels, whole_recipe, whole_dataset, self.data.digest),
         )
+
+    def _check_tuning(self, name: str, recipe: Recipe, dataset: DataSpec) -> None:
+        """Whether the arm can be trained with every recipe that tuning may choose for it."""
+        if self.spec.tuning is None:
+            return
+        told = [
+            item["msg"].removeprefix("Value error, ")
+            for values in corners(self.spec.tuning.space)
+            for item in _problems_of(recipe, values)
+        ]
+        told += self.data.check(changed(dataset, {"validation": self.spec.tuning_validation}))
+        for text in dict.fromkeys(told):
+            self.problems.append(f"tuning: {self._of(name, text)}")
 
     def _count(self, variant: str, levels: Mapping[str, Any], shape: Shape) -> Counts:
         """The size of a network, counted once however many arms have it."""
@@ -302,6 +334,14 @@ class ArmBuilder:
                 "n_parameters": counts.n_parameters,
                 "n_macs": counts.n_macs,
             }
+
+
+def _problems_of(recipe: Recipe, values: Mapping[str, Any]) -> list[Any]:
+    try:
+        changed(recipe, values)
+    except ValidationError as error:
+        return list(error.errors())
+    return []
 
 
 def same_arms(arms: Sequence[Arm]) -> list[str]:

@@ -5,6 +5,7 @@
     ├── DataError (ValueError)            exit 2   a data set is missing, corrupt or misfit
     ├── StudyNotFoundError (LookupError)  exit 2   no study of that name in the store
     ├── RunNotFoundError (LookupError)    exit 2   no one run of that key in the store
+    ├── SealedTestError (RuntimeError)    no exit  a trial read the test images; it fails
     ├── LockedError (RuntimeError)        exit 2   another driver is at work
     └── StoreError (ConnectionError)      exit 3   the tracking store cannot be reached
 
@@ -52,6 +53,10 @@ class StudyNotFoundError(AblationsError, LookupError):
 
 class RunNotFoundError(AblationsError, LookupError):
     """The store holds no run of that key, or several that begin like it."""
+
+
+class SealedTestError(AblationsError, RuntimeError):
+    """A trial asked for the test images, by which no recipe may be chosen."""
 
 
 class LockedError(AblationsError, RuntimeError):

@@ -49,9 +49,22 @@ def arm_identity(
     }
 
 
-def run_identity(arm: Mapping[str, Any], *, seed: int, root_seed: int, curves: str) -> Identity:
+def retrained(arm: Mapping[str, Any], recipe: Recipe, dataset: DataSpec) -> Identity:
+    """The identity of the same network on the same images with another recipe, or another split."""
+    return {
+        **arm,
+        "data": {"digest": arm["data"]["digest"], **_set_keys(dataset, DataSpec(name="-"))},
+        "recipe": _set_keys(recipe, Recipe()),
+    }
+
+
+def run_identity(
+    arm: Mapping[str, Any], *, seed: int, root_seed: int, curves: str, is_trial: bool = False
+) -> Identity:
     """What an arm's identity becomes with a seed: its digest is the `run_key`."""
     identity: Identity = {**arm, "seed": seed}
+    if is_trial:  # which never sees the test images, and has the split of all trials
+        identity["trial"] = True
     if root_seed:
         identity["root_seed"] = root_seed
     # A run that read the test images every epoch must never stand in for one that did not, nor the

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned, Waiting
-from ablations.record import now_ms
+from ablations.executors.base import Began, Ended, EpochEnded
+from ablations.progress import Pace, Told
+from ablations.record import now_ms, run_name
 
 LIVE_FILE = "live.json"
 EPOCH_SECONDS = 0.5
@@ -42,6 +42,13 @@ class AtWork:
     n_epochs: int
     started_ms: int
     epoch: int = 0
+    comparison: str = "shared"
+    trial: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls the run."""
+        return run_name(self.arm, self.seed, comparison=self.comparison, trial=self.trial)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Snapshot:
     """How far a call of `run` is.
 
     Attributes:
-        n_jobs: Runs it was to train or probe; `n_ended` of them are over.
+        is_searching: Whether it is at the trials by which recipes are chosen, before the runs.
+        n_jobs: Trials, or runs to train or probe; `n_ended` of them are over.
         n_failed: Failed runs of the study, of earlier calls too.
         seconds_left: From its pace so far; None before the first epoch.
         written_ms: When this was so.
@@ -57,6 +65,7 @@ class Snapshot:
 
     study: str
     tracking_uri: str
+    is_searching: bool = False
     n_jobs: int = 0
     n_ended: int = 0
     n_failed: int = 0
@@ -76,14 +85,21 @@ class LiveFile:
         self._at_work: dict[str, AtWork] = {}
         self._written = 0.0
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
         self._pace.take(event)
         if isinstance(event, Began):
             run = event.job.run
             n_epochs = 0 if event.job.weights else run.recipe.epochs
             self._at_work[run.run_key] = AtWork(
-                run.run_key, run.arm, run.seed, event.worker, n_epochs, event.started_ms
+                run.run_key,
+                run.arm,
+                run.seed,
+                event.worker,
+                n_epochs,
+                event.started_ms,
+                comparison=run.comparison,
+                trial=run.trial,
             )
         elif isinstance(event, EpochEnded):
             key = event.job.run.run_key
@@ -98,7 +114,8 @@ class LiveFile:
         pace = self._pace
         now = replace(
             self._blank,
-            n_jobs=len(pace.jobs),
+            is_searching=pace.is_searching,
+            n_jobs=pace.n_jobs,
             n_ended=pace.n_ended,
             n_failed=pace.n_failed,
             images_per_second=pace.images_per_second,

@@ -11,7 +11,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,9 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     costs = _train_costs(trained) | watch.memory | {"cost/stack_size": float(watch.stack_size)}
     if trained.diverged_epoch is not None:
         return _diverged(job, trained, watch, costs)
+    if job.run.trial is not None:  # its validation images are all that may be looked at
+        metrics = trained.epochs[-1].metrics | costs
+        return _finished(job, trained, watch, metrics)
     clock = time.perf_counter()
     evaluation = evaluate_test(trained.model, job.run, data)
     costs["cost/evaluation_seconds"] = time.perf_counter() - clock
@@ -102,20 +105,10 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     measurements, message = _measured(job, trained.model, data)
     found, trouble = _latency(trained.model, data)
     costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
-    record = _record(
-        job.run,
-        RunState.FINISHED,
-        watch,
-        metrics=trained.epochs[-1].metrics | evaluation.metrics("test") | costs,
-        trained=trained,
-        measurements=measurements,
-        message=message,
-    )
-    files = {
-        EXAMPLES_FILE: _examples(evaluation, data),
-        WEIGHTS_FILE: _weights(trained.model),
-    }
-    return Outcome(job, record, measurements, files, message)
+    files = {EXAMPLES_FILE: _examples(evaluation, data), WEIGHTS_FILE: _weights(trained.model)}
+    metrics = trained.epochs[-1].metrics | evaluation.metrics("test") | costs
+    ended = _finished(job, trained, watch, metrics, measurements=measurements, message=message)
+    return replace(ended, files=files)
 
 
 def probed(job: Job, model: nn.Module, data: RunData) -> Outcome:
@@ -171,6 +164,27 @@ def _diverged(job: Job, trained: Trained, watch: Watch, costs: Mapping[str, floa
         job.run, RunState.DIVERGED, watch, metrics=costs, trained=trained, message=message
     )
     return Outcome(job, record, message=message)
+
+
+def _finished(
+    job: Job,
+    trained: Trained,
+    watch: Watch,
+    metrics: Mapping[str, float],
+    *,
+    measurements: tuple[Measurement, ...] = (),
+    message: str = "",
+) -> Outcome:
+    record = _record(
+        job.run,
+        RunState.FINISHED,
+        watch,
+        metrics=metrics,
+        trained=trained,
+        measurements=measurements,
+        message=message,
+    )
+    return Outcome(job, record, measurements, message=message)
 
 
 def _record(

@@ -15,8 +15,23 @@ from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arm
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
-from ablations.record import KEY_SCHEMA, RunState, StoredRun, counting_attempt, digest
-from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
+from ablations.record import (
+    KEY_SCHEMA,
+    RunState,
+    StoredRun,
+    counting_attempt,
+    digest,
+    run_name,
+)
+from ablations.spec import (
+    CONTRAST_SIGN,
+    TUNING_SEED,
+    ArmSpec,
+    DataSpec,
+    Recipe,
+    StudySpec,
+    canonical,
+)
 from lenet_variants import catalogue
 
 
@@ -25,8 +40,10 @@ class RunSpec:
     """One training: all a worker needs, and the key that names it.
 
     Attributes:
+        comparison: `shared` or `tuned`, whose recipe it has; of a trial `tuning`.
         position: Its place, from 0, in the plan: seed by seed, the longest first.
         identity: What `run_key` is the digest of.
+        trial: Its number, from 0, in the search for its arm's recipe; None if it is reported on.
     """
 
     run_key: str
@@ -45,6 +62,17 @@ class RunSpec:
     n_macs: int
     position: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
+    trial: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return run_name(self.arm, self.seed, comparison=self.comparison, trial=self.trial)
+
+    @property
+    def split_seed(self) -> int:
+        """The seed of its split: that of its pairs, and one for all trials."""
+        return self.seed if self.trial is None else TUNING_SEED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the record and the plan."""
@@ -53,6 +81,8 @@ class RunSpec:
             "recipe": self.recipe.model_dump(),
             "dataset": self.dataset.model_dump(),
         }
+        if self.trial is None:  # as records have always been
+            del plain["trial"]
         return {key: canonical(value) for key, value in plain.items()}
 
     @classmethod
@@ -81,6 +111,7 @@ class Plan:
 
     Attributes:
         runs: Seed-major, the longest runs first within a seed.
+        tuned: The arms at the recipes that tuning has chosen for them; none before it has.
         factors: Their levels, parsed, so that spelling moves no plan.
         rules: What bounds the design, parsed, where the study says anything.
     """
@@ -90,6 +121,7 @@ class Plan:
     runs: tuple[RunSpec, ...]
     factors: Mapping[str, Any]
     rules: Mapping[str, Any]
+    tuned: tuple[Arm, ...] = ()
 
     @property
     def control(self) -> str:
@@ -98,28 +130,47 @@ class Plan:
 
     @property
     def contrasts(self) -> list[dict[str, str]]:
-        """Every arm minus the control on its data set: the primary family."""
+        """Every arm minus the control on its data set: the primary family.
+
+        With tuning, that is at tuned recipes, and a second family at the shared recipe.
+        """
         return [
             {
                 "name": f"{arm.name}{CONTRAST_SIGN}{arm.control}",
                 "arm": arm.name,
                 "control": arm.control,
-                "comparison": arm.comparison,
+                "comparison": comparison,
             }
+            for comparison in (("shared", "tuned") if self.spec.tuning else ("shared",))
             for arm in self.arms
             if arm.name != arm.control
         ]
 
+    def tuned_to(self, chosen: Mapping[str, Mapping[str, Any]]) -> Plan:
+        """The plan once tuning has chosen the recipes of these arms: with their runs.
+
+        Args:
+            chosen: Values by arm and recipe key.
+        """
+        tuned = tuple(
+            replace(arm.trained_with(chosen[arm.name]), comparison="tuned")
+            for arm in self.arms
+            if arm.name in chosen
+        )
+        curves = {run.arm: run.curves for run in self.runs}
+        arms = [(arm, curves[arm.name]) for arm in (*self.arms, *tuned)]
+        return replace(self, tuned=tuned, runs=tuple(_runs(self.spec, arms)))
+
     @cached_property
     def former(self) -> dict[str, str]:
         """Keys that its arms and runs had under older key schemas, each with the present one."""
-        named = [(arm.arm_key, arm.identity) for arm in self.arms]
+        named = [(arm.arm_key, arm.identity) for arm in (*self.arms, *self.tuned)]
         named += [(run.run_key, run.identity) for run in self.runs]
         return {old: key for key, identity in named for old in former_keys(identity)}
 
     @property
     def digest(self) -> str:
-        """Digest of everything that decides what the report may say."""
+        """Digest of everything that was decided before the results; what tuning chose is one."""
         return digest(self._content())
 
     @property
@@ -171,16 +222,16 @@ class Plan:
             **({"accept": list(spec.accept)} if spec.accept else {}),
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],
-            "runs": [
-                {
-                    "run_key": run.run_key,
-                    "arm": run.arm,
-                    "comparison": run.comparison,
-                    "seed": run.seed,
-                }
-                for run in self.runs
-            ],
+            "runs": self._listed_runs("shared"),
+            **({"tuning": spec.tuning.model_dump(mode="json")} if spec.tuning else {}),
         }
+
+    def _listed_runs(self, comparison: str) -> list[dict[str, Any]]:
+        return [
+            {key: getattr(run, key) for key in ("run_key", "arm", "comparison", "seed")}
+            for run in self.runs
+            if run.comparison == comparison
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """`plan.json`: what reports and later calls read.
@@ -197,7 +248,11 @@ class Plan:
             }
             for plain, arm in zip(content["arms"], self.arms, strict=True)
         ]
-        return {"schema": KEY_SCHEMA, "digest": self.digest, **content, "arms": arms}
+        whole = {"schema": KEY_SCHEMA, "digest": self.digest, **content, "arms": arms}
+        if self.spec.tuning:
+            whole["runs"] = [*content["runs"], *self._listed_runs("tuned")]
+            whole["tuned"] = {arm.name: arm.recipe.model_dump(mode="json") for arm in self.tuned}
+        return whole
 
     def _size_of(self, arm: Arm) -> str | None:
         """The arm on the same data set whose size an arm was given, if any."""
@@ -241,17 +296,18 @@ def make_plan(
     return Plan(
         spec=spec,
         arms=tuple(arm for arm, _ in arms),
-        runs=tuple(_runs(spec.seeds, arms)),
+        runs=tuple(_runs(spec, [(arm, alone.curve_split) for arm, alone in arms])),
         factors=first.factors,
         rules=first.rules,
     )
 
 
-def _runs(seeds: Sequence[int], arms: Sequence[tuple[Arm, StudySpec]]) -> Iterable[RunSpec]:
+def _runs(spec: StudySpec, arms: Sequence[tuple[Arm, str]]) -> Iterable[RunSpec]:
     longest_first = sorted(arms, key=lambda pair: -training_macs(pair[0]))
-    ordered = ((spec, arm, seed) for seed in seeds for arm, spec in longest_first)
-    for position, (spec, arm, seed) in enumerate(ordered):
-        yield replace(_run(spec, arm, seed), position=position)
+    ordered = ((arm, curves, seed) for seed in spec.seeds for arm, curves in longest_first)
+    for position, (arm, curves, seed) in enumerate(ordered):
+        run = run_of(arm, seed=seed, root_seed=spec.root_seed, curves=curves)
+        yield replace(run, position=position)
 
 
 def training_macs(arm: Arm) -> int:
@@ -259,14 +315,17 @@ def training_macs(arm: Arm) -> int:
     return arm.n_macs * arm.n_images * arm.recipe.epochs
 
 
-def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
+def run_of(
+    arm: Arm, *, seed: int, root_seed: int, curves: str, trial: int | None = None
+) -> RunSpec:
+    """One training of an arm."""
     identity = run_identity(
-        arm.identity, seed=seed, root_seed=spec.root_seed, curves=spec.curve_split
+        arm.identity, seed=seed, root_seed=root_seed, curves=curves, is_trial=trial is not None
     )
     return RunSpec(
         run_key=digest(identity),
         arm=arm.name,
-        comparison=arm.comparison,
+        comparison=arm.comparison if trial is None else "tuning",
         variant=arm.variant,
         levels=arm.levels,
         input_shape=arm.input_shape,
@@ -274,11 +333,12 @@ def _run(spec: StudySpec, arm: Arm, seed: int) -> RunSpec:
         recipe=arm.recipe,
         dataset=arm.dataset,
         seed=seed,
-        root_seed=spec.root_seed,
-        curves=spec.curve_split,
+        root_seed=root_seed,
+        curves=curves,
         n_parameters=arm.n_parameters,
         n_macs=arm.n_macs,
         identity=identity,
+        trial=trial,
     )
 
 

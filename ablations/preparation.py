@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ablations import compiler, data, devices, labels, pace
 from ablations.arms import Arm, DataFacts
@@ -27,6 +28,7 @@ from ablations.spec import DataSpec, StudySpec
 from ablations.study_file import plugin_source
 from ablations.timing import Measured
 from ablations.timing import measure as measure_paces
+from ablations.trials import search_name
 from lenet_variants import anatomy, measure
 
 
@@ -80,10 +82,14 @@ class Prepared:
         if problems:
             raise SpecError(self._where, problems)
 
+    def is_named(self, arm: str) -> bool:
+        """Whether an arm is one that this call is for."""
+        return not self.options.only or arm in self.options.only
+
     def is_chosen(self, run: RunSpec) -> bool:
         """Whether `run` is of the arms and seeds that this call is for."""
-        only, seeds = self.options.only, self.options.seeds
-        return (not only or run.arm in only) and (not seeds or run.seed in seeds)
+        seeds = self.options.seeds
+        return self.is_named(run.arm) and (not seeds or run.seed in seeds)
 
     def _precision_problems(self) -> Iterator[str]:
         for arm in self.plan.arms:
@@ -109,6 +115,21 @@ class Prepared:
             yield f"--cuda-graphs needs a cuda device, got {self.device.type!r}; leave it out"
         if self.options.cuda_graphs and self.options.stack == 1:
             yield "--cuda-graphs is for stacks, got --stack 1; leave one of the two out"
+
+    def tuned_to(self, stored: Mapping[str, Any]) -> None:
+        """Take in what tuning has chosen.
+
+        Args:
+            stored: `tuning.json`; searches in it that are not this study's any more are left out.
+        """
+        ours = {(arm.name, search_name(self.spec, arm, self.env_key)) for arm in self.plan.arms}
+        self.plan = self.plan.tuned_to(
+            {
+                one["arm"]: one["chosen"]
+                for one in stored.get("arms", ())
+                if (one["arm"], one["search"]) in ours and one["chosen"]
+            }
+        )
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -175,11 +196,15 @@ class Prepared:
 
         return ordered(jobs, length, self.n_at_a_time)
 
-    def stacks(self, jobs: Sequence[Job]) -> list[Stack]:
-        """The jobs as workers are given them; see `ablations.grouping`."""
+    def stacks(self, jobs: Sequence[Job], planned: Sequence[RunSpec] | None = None) -> list[Stack]:
+        """The jobs as workers are given them; see `ablations.grouping`.
+
+        `planned` are the runs that stacks are made for: by default the plan's.
+        """
         most = self.options.stack or (MOST if self.device.type == "cuda" else 1)
         memory = devices.memory_bytes(self.device) // self.n_at_a_time
-        return grouped(jobs, self.plan.runs, most=most, memory_bytes=memory)
+        runs = self.plan.runs if planned is None else planned
+        return grouped(jobs, runs, most=most, memory_bytes=memory)
 
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""

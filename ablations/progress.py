@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.executors.base import Ended, EpochEnded, Event
@@ -24,6 +24,7 @@ class Planned:
         jobs: What is to be done.
         warnings: On arms that do not change what they say.
         changes: What the plan has other than the one stored before it.
+        n_lost_trials: Trials that failed as often as they may: their arm is tuned with fewer.
     """
 
     plan: Plan
@@ -31,6 +32,25 @@ class Planned:
     jobs: tuple[Job, ...]
     n_workers: int
     warnings: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    n_lost_trials: int = 0
+
+
+@dataclass(frozen=True)
+class Searching:
+    """Told before each round of trials, which come before what `Planned` tells of.
+
+    Attributes:
+        jobs: The trials of the round that are to be trained.
+        n_trials: Of all searches together; `n_ended` of them are over.
+        changes: As in `Planned`.
+    """
+
+    plan: Plan
+    jobs: tuple[Job, ...]
+    n_trials: int
+    n_ended: int
+    n_workers: int
     changes: tuple[str, ...] = ()
 
 
@@ -41,30 +61,42 @@ class Waiting:
     text: str
 
 
-Observer = Callable[[Event | Planned | Waiting], None]
+Told = Event | Planned | Searching | Waiting
+Observer = Callable[[Told], None]
 
 
 class Pace:
-    """How fast runs go, and how long the rest will take."""
+    """How fast runs go, and how long the rest will take: of the search first, then of the runs.
+
+    Attributes:
+        n_jobs: What is to be done of either; `n_ended` of it is over.
+    """
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.jobs: tuple[Job, ...] = ()
+        self.is_searching = False
         self.n_workers = 1
-        self.n_ended = self.n_failed = self.n_images = 0
+        self.n_jobs = self.n_ended = self.n_failed = self.n_images = 0
+        self._n_later, self._epochs_a_run = 0, 0.0
         self._epochs_left: dict[str, int] = {}
         self._arm_of: dict[str, str] = {}
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
-    def take(self, event: Event | Planned | Waiting) -> None:
+    def take(self, event: Told) -> None:
         """Count one event."""
         if isinstance(event, Planned):
-            self.started = time.monotonic()
-            self.jobs, self.n_workers = event.jobs, max(1, event.n_workers)
-            self.n_failed = n_failed_before(event)
-            for job in event.jobs:
-                self._epochs_left[job.run.run_key] = 0 if job.weights else job.run.recipe.epochs
-                self._arm_of[job.run.run_key] = job.run.arm
+            self._begin(event.n_workers)
+            self.is_searching = False
+            self.n_jobs = len(event.jobs)
+            self.n_failed = n_failed_before(event) + event.n_lost_trials
+            self._expect(event.jobs)
+        elif isinstance(event, Searching):
+            if not self.is_searching:
+                self._begin(event.n_workers)
+            self.is_searching = True
+            self.n_jobs, self.n_ended = event.n_trials, event.n_ended
+            self._n_later = event.n_trials - event.n_ended - len(event.jobs)
+            self._expect(event.jobs)
         elif isinstance(event, EpochEnded):
             self.n_images += event.epoch.n_images
             self._seconds[event.job.run.arm].append(event.epoch.seconds)
@@ -74,7 +106,18 @@ class Pace:
         elif isinstance(event, Ended):
             self.n_ended += 1
             self._epochs_left.pop(event.outcome.job.run.run_key, None)
-            self.n_failed += has_failed(event)
+            self.n_failed += has_failed(event) and not self.is_searching
+
+    def _begin(self, n_workers: int) -> None:
+        self.started, self.n_workers = time.monotonic(), max(1, n_workers)
+        self.n_ended = self.n_images = self._n_later = 0
+
+    def _expect(self, jobs: Sequence[Job]) -> None:
+        self._epochs_left.clear()
+        self._epochs_a_run = sum(job.run.recipe.epochs for job in jobs) / max(1, len(jobs))
+        for job in jobs:
+            self._epochs_left[job.run.run_key] = 0 if job.weights else job.run.recipe.epochs
+            self._arm_of[job.run.run_key] = job.run.arm
 
     @property
     def images_per_second(self) -> float:
@@ -92,7 +135,8 @@ class Pace:
         for key, epochs in self._epochs_left.items():
             own = self._seconds.get(self._arm_of[key])
             total += epochs * (sum(own) / len(own) if own else usual)
-        return total / self.n_workers
+        # Of trials in later rounds nothing is known but that they are like those of this one.
+        return (total + self._n_later * self._epochs_a_run * usual) / self.n_workers
 
 
 def n_failed_before(event: Planned) -> int:

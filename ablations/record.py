@@ -26,6 +26,7 @@ TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparis
 TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
 TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
 TAG_PLACE_KEY, TAG_HOST = "place_key", "host"
+TAG_TRIAL, TAG_SPLIT_SEED = "trial", "split_seed"
 TAG_PROBE_PREFIX = "probe."
 KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
 
@@ -37,6 +38,7 @@ PLAN_FILE, HISTORY_FILE, STUDY_FILE, REPORT_FOLDER = (
     "study.yaml",
     "report",
 )
+TUNING_FILE = "tuning.json"
 LABELS_PREFIX = "labels-"
 
 
@@ -107,6 +109,13 @@ def check_schema(content: Mapping[str, Any], known: int, what: str) -> None:
             f"{what}: its schema must be at most {known}, got {found}: a newer version of "
             "lenet-ablations wrote it; install that version, or use another --tracking-uri"
         )
+
+
+def run_name(arm: str, seed: int, *, comparison: str = "shared", trial: int | None = None) -> str:
+    """What a person calls a run: `mlp s3`, `mlp (tuned) s3`, or in a search `mlp trial 12`."""
+    if trial is not None:
+        return f"{arm} trial {trial}"
+    return f"{arm} (tuned) s{seed}" if comparison == "tuned" else f"{arm} s{seed}"
 
 
 def now_ms() -> int:
@@ -216,6 +225,11 @@ class RunRecord:
     def env_key(self) -> str:
         """See `Environment.env_key`."""
         return self.environment.env_key
+
+    @property
+    def kind(self) -> str:
+        """`run`, or `tuning` of a trial, which is in no contrast."""
+        return KIND_RUN if self.spec.get("trial") is None else KIND_TUNING
 
     def as_attempt(self, number: int) -> RunRecord:
         """The same record, numbered."""

@@ -6,7 +6,9 @@ The command line and `run_study` come through here, whatever the executor. Build
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from ablations import faults, pace
 from ablations.alike import Alike
@@ -14,19 +16,22 @@ from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.crew import Crew
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
-from ablations.jobs import Worker
+from ablations.jobs import Stack, Worker
 from ablations.live import LiveFile
 from ablations.options import RunOptions
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probes import PROBES, probe_key
-from ablations.progress import Observer, Planned, Waiting
-from ablations.record import RunRecord, RunState, StoredRun
+from ablations.progress import Observer, Planned, Searching, Told, Waiting
+from ablations.record import KIND_TUNING, TUNING_FILE, RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
 from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import tracking_uri
-from ablations.tracking.tracker import Tracker
+from ablations.tracking.tracker import Tracker, as_json
+
+if TYPE_CHECKING:
+    from ablations.searching import Searches
 
 
 def run_study(
@@ -82,7 +87,7 @@ def train_study(
         tracker = Tracker(uri, options.work_dir, prepared.plan.former)
         live = LiveFile(options.work_dir, spec.study, uri)
 
-        def tell(event: Event | Planned | Waiting) -> None:
+        def tell(event: Told) -> None:
             live.observe(event)
             observe(event)
 
@@ -116,12 +121,18 @@ class _Driver:
         self.study, self.options = prepared.spec.study, prepared.options
         self.is_open = False
         self.changes: tuple[str, ...] = ()
+        self.searches: Searches | None = None
+        self.stored_tuning: dict[str, Any] = {}
+        if prepared.spec.tuning is not None:
+            self.stored_tuning = tracker.stored_tuning(self.study)
+            prepared.tuned_to(self.stored_tuning)
         if not tracker.is_new():
             self._open()
         self.stored = tracker.stored_runs()
         self.in_flight: dict[str, Began] = {}
+        self.trials = tracker.stored_runs(KIND_TUNING) if prepared.spec.tuning else []
         self.attempts = Counter[str]()
-        for held in self.stored:
+        for held in (*self.stored, *self.trials):
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
 
     def _open(self) -> None:
@@ -130,29 +141,84 @@ class _Driver:
         Making a store takes longer than starting to train, and no run can be in it yet.
         """
         if not self.is_open:
-            opened = self.tracker.open_study(self.prepared.plan, self.prepared.label_files())
-            self.changes = tuple(opened)
+            files = self.prepared.label_files()
+            self.changes = tuple(self.tracker.open_study(self.prepared.plan, files))
             self.is_open = True
 
     def run(self) -> None:
         """Do what is missing."""
-        states = self.prepared.states(self.stored)
         status = "KILLED"
         try:
-            self._link_ended(states)
-            jobs = self.prepared.ordered(self._jobs(states))
-            stacks = self.prepared.stacks(jobs)
-            n_workers = min(self.prepared.n_at_a_time, len(stacks))
-            plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
-            self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes))
-            if jobs:
-                self._executor(jobs).run([stacks], self._on_event)
+            rounds = filter(None, self._rounds())
+            first = next(rounds, None)
+            if first is not None:
+                self._executor(first).run(chain([first], rounds), self._on_event)
             self._open()
             status = "FINISHED"
         finally:
             self._record_interrupted()
             if self.is_open:
                 self.tracker.close_study(self.study, status)
+
+    def _rounds(self) -> Iterator[Sequence[Stack]]:
+        """What is done at one time: the trials of the searches, then the runs."""
+        if self.prepared.spec.tuning is not None:
+            yield from self._search()
+        yield self._report_runs()
+
+    def _report_runs(self) -> Sequence[Stack]:
+        states = self.prepared.states(self.stored)
+        self._link_ended(states)
+        jobs = self.prepared.ordered(self._jobs(states))
+        stacks = self.prepared.stacks(jobs)
+        n_workers = min(self.prepared.n_at_a_time, len(stacks))
+        plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
+        n_lost = self.searches.n_lost if self.searches else 0
+        self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes, n_lost))
+        return stacks
+
+    def _search(self) -> Iterator[Sequence[Stack]]:
+        """The trials that are missing, round by round; then the plan has the recipes they chose."""
+        from ablations.searching import Searches
+        from ablations.tuning import Journal
+
+        ours = [run.run_key for run in self.trials if run.study == self.study]
+        states = (RunState.FINISHED, RunState.DIVERGED, RunState.INTERRUPTED)
+        plan = self.prepared.plan
+        searches = self.searches = Searches(
+            plan.spec,
+            plan.arms,
+            Journal(self.options.work_dir),
+            env_key=self.prepared.env_key,
+            held=set(ours),
+            stored=self._ended_trial,
+            failures=Counter(run.run_key for run in self.trials if run.state not in states),
+            is_patient=self.options.retry_failed,
+        )
+        for part in searches.rounds(self.prepared.is_named):
+            jobs = self.prepared.ordered([Job(run) for run in part.runs])
+            stacks = self.prepared.stacks(jobs, part.planned)
+            n_workers = min(self.prepared.n_at_a_time, len(stacks))
+            counts = (searches.n_trials, searches.n_ended)
+            self.observe(Searching(plan, tuple(jobs), *counts, n_workers, self.changes))
+            self.changes = ()
+            yield stacks
+        found = searches.to_dict()
+        if found != self.stored_tuning:
+            self.prepared.tuned_to(found)
+            files = {**self.prepared.label_files(), TUNING_FILE: as_json(found)}
+            self.tracker.open_study(self.prepared.plan, files)
+            self.is_open = True
+
+    def _ended_trial(self, run: RunSpec) -> RunRecord | None:
+        """The record of a trial that was trained before, in this study or in another."""
+        held = newest(self.trials, run.run_key, self.prepared.env_key(run))
+        if held is None or not held.state.is_outcome:
+            return None
+        if held.study != self.study:
+            self._open()
+            self.tracker.link(self.study, held, run.arm)
+        return self.tracker.record_of(held)
 
     @property
     def _trained_states(self) -> set[str]:
@@ -168,7 +234,11 @@ class _Driver:
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
+        # Where tuning chose what an arm had anyway, one training is its run at both recipes.
+        once = {run.run_key: run for run in reversed(self.prepared.plan.runs)}
         for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
+            if once[run.run_key] is not run:
+                continue
             state = states[run.run_key]
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
@@ -224,7 +294,10 @@ class _Driver:
         if foreign:
             self.stored = self.tracker.stored_runs()
 
-    def _executor(self, jobs: Sequence[Job]) -> Executor:
+    def _executor(self, first: Sequence[Stack]) -> Executor:
+        jobs = [job for stack in first for job in stack.jobs]
+        if self.searches is not None:  # whose rounds are followed by others
+            jobs += [Job(run) for run in filter(self.prepared.is_chosen, self.prepared.plan.runs)]
         worker = self.prepared.worker(jobs)
         return (
             InlineExecutor(worker)
@@ -252,7 +325,10 @@ class _Driver:
         self.attempts[run.run_key] += 1
         record = outcome.record.as_attempt(self.attempts[run.run_key])
         self.tracker.add_run(self.study, record, outcome.files)
-        self.keep(record)
+        if run.trial is None:
+            self.keep(record)
+        elif self.searches is not None:
+            self.searches.take(run, record)
         faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()

@@ -10,10 +10,17 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "order", "init", "augment", "dropout"]
+Stream = Literal["split", "order", "init", "augment", "dropout", "search"]
 
 # Fixed for ever: renumbering would change every stored run without changing its key.
-STREAM_IDS: dict[str, int] = {"split": 0, "order": 1, "init": 2, "augment": 3, "dropout": 4}
+STREAM_IDS: dict[str, int] = {
+    "split": 0,
+    "order": 1,
+    "init": 2,
+    "augment": 3,
+    "dropout": 4,
+    "search": 5,  # what a sampler draws a trial's recipe with
+}
 
 
 def generator(root_seed: int, seed: int, stream: Stream, epoch: int = 0) -> np.random.Generator:

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
-    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
 )
 
 from ablations.designs import level_text
+from ablations.search_space import Axis, Space, cells, fitted
+from ablations.strict import Strict
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
@@ -46,21 +46,12 @@ DATASET_PREFIXES = ("idx:", "images:", "npz:")
 CONTRAST_SIGN = " - "
 """Stands between the two arms of a contrast, so no arm's name may hold it."""
 MOST_SEEDS = 10_000
+TUNING_SEED = 1_000_000
+"""Trial i of every arm has the seed `TUNING_SEED + i`, and they all the split of the first."""
 SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, raw: Any, info: ValidationInfo) -> Any:
-        if isinstance(raw, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise ValueError(f"must not be true or false, got {raw!r}")
-        return raw
-
-
-class Recipe(_Frozen):
+class Recipe(Strict):
     """How an arm is trained. Units: `learning_rate` a step, `warmup` epochs, `epochs` passes."""
 
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
@@ -92,7 +83,7 @@ class Recipe(_Frozen):
         return self
 
 
-class DataSpec(_Frozen):
+class DataSpec(Strict):
     """Which images a run sees. `subset` and `validation` count training images."""
 
     name: Name
@@ -104,7 +95,7 @@ class DataSpec(_Frozen):
     label_noise: float = Field(0.0, ge=0, le=1)
 
 
-class EndpointSpec(_Frozen):
+class EndpointSpec(Strict):
     """The metric of record and the smallest difference in it that matters."""
 
     metric: str = "test/accuracy"
@@ -124,7 +115,51 @@ class EndpointSpec(_Frozen):
         return raw
 
 
-class ControlSpec(_Frozen):
+class TuningSpec(Strict):
+    """How each arm's recipe is searched for: the same for all, by their validation images.
+
+    Attributes:
+        trials: Trainings of each arm that count; a grid has as many as it has cells.
+        validation: Images kept out of training to tune on; by default the data set's own split.
+        max_repeats: How often a trial that failed is tried again; one that diverged has counted.
+    """
+
+    trials: int | None = Field(None, ge=1)
+    space: Space
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    validation: int | None = Field(None, ge=1)
+    max_repeats: int = Field(3, ge=0)
+
+    @field_validator("space")
+    @classmethod
+    def _is_of_a_recipe(cls, space: dict[str, Axis]) -> dict[str, Axis]:
+        return fitted(space, Recipe)
+
+    @model_validator(mode="after")
+    def _has_a_budget(self) -> TuningSpec:
+        if self.sampler != "grid":
+            if self.trials is None:
+                raise ValueError(f"trials is required by the sampler {self.sampler!r}")
+            return self
+        open_axes = [key for key, axis in self.space.items() if axis.values is None]
+        if open_axes:
+            raise ValueError(
+                f"the sampler 'grid' needs lists of values, got {', '.join(open_axes)} with low "
+                "and high"
+            )
+        if self.trials not in (None, n_cells := len(cells(self.space))):
+            raise ValueError(
+                f"trials must be the grid's {n_cells} cells, got {self.trials}; leave it out"
+            )
+        return self
+
+    @property
+    def n_trials(self) -> int:
+        """Trainings of each arm that count."""
+        return self.trials if self.trials is not None else len(cells(self.space))
+
+
+class ControlSpec(Strict):
     """The arm the others are compared with: a registered variant and the levels that differ."""
 
     variant: Name
@@ -150,7 +185,7 @@ class ArmSpec(ControlSpec):
         return name
 
 
-class OverrideSpec(_Frozen):
+class OverrideSpec(Strict):
     """What the cells of a design that match a rule have other than the study's recipe and data."""
 
     match: dict[str, Any] = Field(min_length=1)
@@ -185,7 +220,7 @@ Seeds = Annotated[
 ]
 
 
-class StudySpec(_Frozen):
+class StudySpec(Strict):
     """One question about an architecture, and everything needed to answer it."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -208,6 +243,7 @@ class StudySpec(_Frozen):
     seeds: Seeds = (0, 1, 2, 3, 4)
     recipe: Recipe = Recipe()
     curves: Curves | None = None
+    tuning: TuningSpec | None = None
     endpoint: EndpointSpec
     probes: tuple[Probe, ...] = ()
     accept: tuple[Acceptable, ...] = ()
@@ -255,6 +291,11 @@ class StudySpec(_Frozen):
         return dict(zip(labels, alone, strict=True))
 
     @property
+    def tuning_validation(self) -> int:
+        """Images that a study of one data set tunes on; 0 where nothing says how many."""
+        return (self.tuning and self.tuning.validation) or self.dataset.validation
+
+    @property
     def curve_split(self) -> Curves:
         """The split whose curve is recorded every epoch."""
         return self.curves or ("validation" if self.dataset.validation else "train")
@@ -274,7 +315,7 @@ def _entry(data: DataSpec) -> str:
     return ",".join([data.name, *(f"{key}={level_text(value)}" for key, value in own.items())])
 
 
-Part = TypeVar("Part", bound=_Frozen)
+Part = TypeVar("Part", bound=Strict)
 
 
 def changed(base: Part, changes: Mapping[str, Any]) -> Part:

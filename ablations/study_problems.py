@@ -17,6 +17,7 @@ from ablations.spec import (
     CONTRAST_SIGN,
     DATASET_PREFIXES,
     DATASETS,
+    TUNING_SEED,
     ControlSpec,
     DataSpec,
     Recipe,
@@ -161,7 +162,7 @@ def _no_factor(spec: StudySpec, where: str, name: str) -> str:
 
 
 def _study_problems(spec: StudySpec) -> list[str]:
-    problems = _dataset_problems(spec)
+    problems = _dataset_problems(spec) + _tuning_problems(spec)
     metric, known = spec.endpoint.metric, spec.metrics()
     if metric not in known:
         problems.append(
@@ -194,6 +195,30 @@ def _study_problems(spec: StudySpec) -> list[str]:
                 f"control.variant: {spec.control.variant!r} is sized to the control, so it cannot "
                 f"be it; give its levels.hidden, or take another control such as {other!r}"
             )
+    return problems
+
+
+def _tuning_problems(spec: StudySpec) -> list[str]:
+    """What the search clashes with elsewhere in the study; each arm is asked in `arms`."""
+    if spec.tuning is None:
+        return []
+    problems = [
+        f"tuning.space.{key}: is a factor of this study, so tuning it would undo the factor; drop "
+        "one of the two"
+        for key in spec.tuning.space
+        if f"recipe.{key}" in spec.factors
+    ]
+    without = [label for label, one in spec.each_dataset().items() if not one.tuning_validation]
+    if without:
+        problems.append(
+            f"tuning.validation: recipes are chosen by images kept out of training, and "
+            f"{', '.join(without)} keeps none; set it to a number of images"
+        )
+    if max(spec.seeds) >= TUNING_SEED:
+        problems.append(
+            f"seeds: must be below {TUNING_SEED:,}, where the seeds of tuning begin, got "
+            f"{max(spec.seeds)}"
+        )
     return problems
 
 

@@ -94,7 +94,8 @@ def validated_runs(runs: pd.DataFrame) -> pd.DataFrame:
             f"{arm!r}, {comparison}, seed {seed}: runs {first!r} and {second!r}; keep one",
             (first, second),
         )
-    twice = table[table.duplicated(["run_key"], keep=False)]
+    # One training may be an arm's at both recipes: where tuning chose what it had anyway.
+    twice = table[table.duplicated(["run_key", "comparison"], keep=False)]
     if len(twice):
         key = sorted(map(str, twice["run_key"]))[0]
         raise DuplicateRunError(

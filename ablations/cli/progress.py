@@ -5,6 +5,7 @@ An observer of the runner's events; called by the command line only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -14,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.errors import counted
-from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned, Waiting
+from ablations.executors.base import Began, Ended, EpochEnded
+from ablations.progress import Pace, Planned, Searching, Told, Waiting
 from ablations.record import RunState
+from ablations.trials import asked
 
 SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
 
@@ -34,7 +36,7 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
 
 
@@ -52,7 +54,7 @@ def left_text(pace: Pace) -> str:
 def run_line(event: Ended) -> str:
     """One line on a run that has ended, in rich markup."""
     outcome = event.outcome
-    name = escape(f"{outcome.job.run.arm} s{outcome.job.run.seed}")
+    name = escape(outcome.job.run.name)
     record = outcome.record
     if record is None:
         probed = f"{name}  probed" if outcome.measurements else name
@@ -60,10 +62,24 @@ def run_line(event: Ended) -> str:
     if record.state is not RunState.FINISHED:
         colour = "yellow" if record.state.is_outcome else "red"
         return f"{name}  [{colour}]{record.state}[/{colour}] {escape(record.message)}"
-    accuracy, seconds = record.metrics["test/accuracy"], record.metrics["cost/train_seconds"]
+    split = "test" if outcome.job.run.trial is None else "validation"
+    accuracy, seconds = record.metrics[f"{split}/accuracy"], record.metrics["cost/train_seconds"]
     took = duration(seconds) if seconds > SHORT_SECONDS else f"{seconds:.1f} s"
     trouble = f"  [yellow]{escape(record.message)}[/yellow]" if record.message else ""
-    return f"{name}  test accuracy {accuracy:.4f}  {took}{trouble}"
+    return f"{name}  {split} accuracy {accuracy:.4f}  {took}{trouble}"
+
+
+def searching_lines(event: Searching) -> list[str]:
+    """What is searched, before the first round, in rich markup."""
+    spec = event.plan.spec
+    tuning = asked(spec)
+    keys = ", ".join(tuning.space)
+    n_arms = event.n_trials // tuning.n_trials
+    head = (
+        f"{spec.study}: {counted(n_arms, 'arm')} x {counted(tuning.n_trials, 'trial')} to tune "
+        f"{keys} ({tuning.sampler}), {event.n_ended} ended before"
+    )
+    return [escape(head), *map(change_line, event.changes)]
 
 
 class PlainDisplay:
@@ -83,18 +99,22 @@ class PlainDisplay:
     ) -> None:
         return
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
+        was_searching = self.pace.is_searching
         self.pace.take(event)
         if isinstance(event, Planned):
             for line in planned_lines(event):
+                self.console.print(line, soft_wrap=True, highlight=False)
+        elif isinstance(event, Searching) and not was_searching:
+            for line in searching_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
         elif isinstance(event, Waiting):
             self.console.print(escape(event.text), soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
             pace = self.pace
             tail = f"  {pace.images_per_second:,.0f} images/s  {left_text(pace)}".rstrip()
-            line = f"[{pace.n_ended}/{len(pace.jobs)}] "
+            line = f"[{pace.n_ended}/{pace.n_jobs}] "
             self.console.print(
                 escape(line) + run_line(event) + tail, soft_wrap=True, highlight=False
             )
@@ -146,13 +166,17 @@ class LiveDisplay:
     ) -> None:
         self.progress.stop()
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
+        was_searching = self.pace.is_searching
         self.pace.take(event)
         if isinstance(event, Waiting):
             self.progress.console.print(escape(event.text), highlight=False)
+        elif isinstance(event, Searching):
+            self._open([] if was_searching else searching_lines(event), "tuning", event.n_workers)
         elif isinstance(event, Planned):
-            self._open(event)
+            n_workers = event.n_workers if event.jobs else 0
+            self._open(planned_lines(event), "study", n_workers)
         elif isinstance(event, Began):
             self._began(event)
         elif isinstance(event, EpochEnded):
@@ -166,17 +190,17 @@ class LiveDisplay:
             self.progress.console.print("  " + run_line(event), highlight=False)
         self._show_overall()
 
-    def _open(self, event: Planned) -> None:
-        for line in planned_lines(event):
+    def _open(self, lines: Sequence[str], title: str, n_workers: int) -> None:
+        for line in lines:
             self.progress.console.print(line, highlight=False)
-        if event.jobs:
-            self.overall = self.progress.add_task(
-                "[bold]study[/bold]", total=len(event.jobs), note=""
+        if n_workers and self.overall is None:
+            self.overall = self.progress.add_task("", total=None, note="")
+        while len(self.bars) < n_workers:
+            self.bars.append(self.progress.add_task("starting", total=None, note=""))
+        if self.overall is not None:
+            self.progress.update(
+                self.overall, description=f"[bold]{title}[/bold]", total=self.pace.n_jobs
             )
-            self.bars = [
-                self.progress.add_task("starting", total=None, note="")
-                for _ in range(event.n_workers)
-            ]
 
     def _began(self, event: Began) -> None:
         run = event.job.run
@@ -184,7 +208,7 @@ class LiveDisplay:
         self.progress.reset(
             self.bars[event.worker],
             total=1 if event.job.weights else run.recipe.epochs,
-            description=escape(f"{run.arm} s{run.seed}{more}"),
+            description=escape(f"{run.name}{more}"),
             note="",
         )
 

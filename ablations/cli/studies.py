@@ -24,10 +24,9 @@ from ablations.cli.terminal import console, print_json
 from ablations.errors import SpecError, StudyNotFoundError, counted
 
 if TYPE_CHECKING:
-    from ablations.executors.base import Event
     from ablations.options import RunOptions
     from ablations.preparation import Prepared
-    from ablations.progress import Observer, Planned, Waiting
+    from ablations.progress import Observer, Told
     from ablations.spec import StudySpec
     from ablations.tracking.tracker import Tracker
 
@@ -212,7 +211,7 @@ def _preparing_report(observe: Observer) -> Observer:
     """The same, loading what a report needs while the first runs train: that takes seconds."""
     loading = Thread(target=import_module, args=("ablations.cli.reporting",), daemon=True)
 
-    def observed(event: Event | Planned | Waiting) -> None:
+    def observed(event: Told) -> None:
         from ablations.executors.base import Began
 
         if isinstance(event, Began) and loading.ident is None:

@@ -131,14 +131,15 @@ def _driver_lines(study: str, snapshot: Snapshot | None) -> Iterator[RenderableT
         yield Text("no driver is at work here")
         return
     whose = "" if snapshot.study == study else f" (study {escape(repr(snapshot.study))})"
-    parts = [f"{snapshot.n_ended} of {counted(snapshot.n_jobs, 'run')} ended"]
+    what = counted(snapshot.n_jobs, "trial" if snapshot.is_searching else "run")
+    parts = [f"{snapshot.n_ended} of {what} ended"]
     parts += [f"[red]{snapshot.n_failed} failed[/red]"] if snapshot.n_failed else []
     parts += [f"{snapshot.images_per_second:,.0f} images/s"] if snapshot.images_per_second else []
     if snapshot.seconds_left is not None:
         parts.append(f"about {duration(snapshot.seconds_left)} left")
     yield Text.from_markup(f"[bold]running[/bold]{whose}: {', '.join(parts)}")
     for one in snapshot.at_work:
-        yield Text(f"  worker {one.worker}: {one.arm} s{one.seed}  {_stage(one)}")
+        yield Text(f"  worker {one.worker}: {one.name}  {_stage(one)}")
 
 
 def _stage(one: AtWork) -> str:

@@ -58,4 +58,4 @@ def _do(stack: Stack, worker: Worker, pipe: Connection, *, is_logged: bool) -> N
 
 
 def _name(job: Job) -> str:
-    return f"{job.run.arm} s{job.run.seed}"
+    return job.run.name

@@ -20,6 +20,7 @@ from ablations import record as names
 from ablations.designs import level_text
 from ablations.errors import StoreError
 from ablations.record import OpenRun, RunRecord, RunState, StoredRun
+from ablations.spec import TUNING_SEED
 from ablations.tracking.artifacts import local_folder, write_whole
 from ablations.tracking.opening import mlflow_settings, open_client, reaching, sqlite_path
 from ablations.tracking.outbox import Entry
@@ -76,11 +77,11 @@ class MlflowStore:
             self._client = open_client(self.uri)
         return self._client
 
-    def stored_runs(self) -> list[StoredRun]:
-        """Every run of every study in the store."""
+    def stored_runs(self, kind: str = names.KIND_RUN) -> list[StoredRun]:
+        """Every run of every study in the store, or every trial."""
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
-            found = search_runs(self.client, experiments, run_filter(kind=names.KIND_RUN))
+            found = search_runs(self.client, experiments, run_filter(kind=kind))
             return [_stored(run) for run in found if names.TAG_STATE in run.data.tags]
 
     def open_studies(self) -> list[str]:
@@ -99,7 +100,7 @@ class MlflowStore:
         hosts = {
             run.data.tags[names.TAG_STUDY]: run.data.tags.get(names.TAG_HOST, "") for run in parents
         }
-        ours = (names.KIND_STUDY, names.KIND_RUN)
+        ours = (names.KIND_STUDY, names.KIND_RUN, names.KIND_TUNING)
         return [_open(run, hosts) for run in found if run.data.tags.get(names.TAG_KIND) in ours]
 
     def end(self, run: OpenRun) -> None:
@@ -168,7 +169,7 @@ class MlflowStore:
         """Store one entry; a second time, it changes nothing."""
         with reaching(self.uri):
             experiment, parent = self.parent(entry.study)
-            child = self._child(experiment, entry.run_key, entry.attempt)
+            child = self._child(experiment, entry)
             if entry.record is not None and (
                 child is None or names.TAG_STATE not in child.data.tags
             ):
@@ -179,8 +180,9 @@ class MlflowStore:
             elif child is None:
                 _log.warning("run %s was deleted; its new probes are dropped", entry.run_key[:16])
 
-    def _child(self, experiment: str, run_key: str, attempt: int) -> Run | None:
-        text = run_filter(kind=names.KIND_RUN, run_key=run_key, attempt=str(attempt))
+    def _child(self, experiment: str, entry: Entry) -> Run | None:
+        kind = entry.record.kind if entry.record else names.KIND_RUN
+        text = run_filter(kind=kind, run_key=entry.run_key, attempt=str(entry.attempt))
         return next(iter(search_runs(self.client, [experiment], text)), None)
 
     def _new_child(self, experiment: str, parent: str, entry: Entry) -> str:
@@ -191,7 +193,12 @@ class MlflowStore:
             experiment,
             start_time=record.started_ms,
             tags=run_tags(record) | tags | source_tags(),
-            run_name=f"{record.arm} s{record.seed}",
+            run_name=names.run_name(
+                record.arm,
+                record.seed,
+                comparison=record.comparison,
+                trial=record.spec.get("trial"),
+            ),
         )
         faults.reach("run_made")
         return str(run.info.run_id)
@@ -292,7 +299,7 @@ def source_tags() -> dict[str, str]:
 def run_tags(record: RunRecord) -> dict[str, str]:
     """Tags of a run, less its state."""
     tags = {
-        names.TAG_KIND: names.KIND_RUN,
+        names.TAG_KIND: record.kind,
         names.TAG_ARM: record.arm,
         names.TAG_COMPARISON: record.comparison,
         names.TAG_VARIANT: str(record.spec["variant"]),
@@ -302,6 +309,9 @@ def run_tags(record: RunRecord) -> dict[str, str]:
         names.TAG_PLACE_KEY: record.environment.place_key,
         names.TAG_ATTEMPT: str(record.attempt),
     }
+    if record.kind == names.KIND_TUNING:
+        tags[names.TAG_TRIAL] = str(record.spec["trial"])
+        tags[names.TAG_SPLIT_SEED] = str(TUNING_SEED)
     for item in record.measurements:
         tags[names.TAG_PROBE_PREFIX + item.probe] = item.probe_key
     if record.reused_from:

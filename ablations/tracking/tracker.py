@@ -11,7 +11,6 @@ import logging
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from ablations.identity import with_present_keys
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, RunState, StoredRun
-from ablations.tracking.locks import folder_lock, history_lock, store_lock
+from ablations.tracking.locks import history_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore, exists, run_filter, search_runs
@@ -118,8 +117,8 @@ class Tracker:
             self.store.log_files(
                 parent,
                 {
-                    record.PLAN_FILE: _json(content),
-                    record.HISTORY_FILE: _json(past),
+                    record.PLAN_FILE: as_json(content),
+                    record.HISTORY_FILE: as_json(past),
                     record.STUDY_FILE: study_text.encode(),
                     **(files or {}),
                 },
@@ -155,6 +154,11 @@ class Tracker:
             )
         return held
 
+    def stored_tuning(self, study: str) -> dict[str, Any]:
+        """`tuning.json` of a study in the store; empty where it has none."""
+        parent = self.store.parents().get(study) if exists(self.store.uri) else None
+        return self._read_json(parent, record.TUNING_FILE, {}) if parent else {}
+
     def _plan(self, parent: str, study: str) -> dict[str, Any]:
         """The plan stored on a study's parent run; empty if its driver was killed before that."""
         held: dict[str, Any] = self._read_json(parent, record.PLAN_FILE, {})
@@ -180,11 +184,11 @@ class Tracker:
         """Whether there is no store yet, and nothing that waits for it: all that it could hold."""
         return not exists(self.store.uri) and not self.n_waiting()
 
-    def stored_runs(self) -> list[StoredRun]:
-        """Every run the store holds, of every study; looking makes none."""
+    def stored_runs(self, kind: str = record.KIND_RUN) -> list[StoredRun]:
+        """Every run the store holds, of every study, or every trial; looking makes none."""
         if not exists(self.store.uri):
             return []
-        stored, former = self.store.stored_runs(), self.former
+        stored, former = self.store.stored_runs(kind), self.former
         return [replace(run, run_key=former.get(run.run_key, run.run_key)) for run in stored]
 
     def add_run(self, study: str, trained: RunRecord, files: Mapping[str, bytes]) -> None:
@@ -221,20 +225,24 @@ class Tracker:
             )
         )
 
-    def link(self, study: str, stored: StoredRun, arm: str) -> None:
-        """Make a child of `study` from a run that another study of this store has finished."""
+    def record_of(self, stored: StoredRun) -> RunRecord:
+        """What is written of a stored run, under its present key.
+
+        Raises:
+            StoreError: The store cannot be reached, or has lost it.
+        """
         text = self.store.read_file(stored.run_id, record.RECORD_FILE)
         if text is None:
             raise StoreError(
                 f"tracking store {self.store.uri}: run {stored.run_id} of study {stored.study!r} "
                 f"has lost its {record.RECORD_FILE}; --fresh trains it again"
             )
-        held = replace(
-            RunRecord.from_json(text.decode()),
-            run_key=stored.run_key,  # the record's own may be of an older key schema
-            arm=arm,
-            reused_from=stored.run_id,
-        )
+        held = RunRecord.from_json(text.decode())
+        return replace(held, run_key=stored.run_key)  # its own may be of an older key schema
+
+    def link(self, study: str, stored: StoredRun, arm: str) -> None:
+        """Make a child of `study` from a run that another study of this store has finished."""
+        held = replace(self.record_of(stored), arm=arm, reused_from=stored.run_id)
         faults.reach("run_linked")
         names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
         contents = {name: self.store.read_file(stored.run_id, name) for name in names}
@@ -299,7 +307,8 @@ class Tracker:
         }
         parent = self.store.parents().get(study)
         plan = self._plan(parent, study) if parent else {}
-        return bool(plan) and all(run["run_key"] in ended for run in plan["runs"])
+        is_tuned = "tuning" not in plan or len(plan["tuned"]) == len(plan["arms"])
+        return bool(plan) and is_tuned and all(run["run_key"] in ended for run in plan["runs"])
 
     def close_study(self, study: str, status: str) -> None:
         """Bring the last entries in and end the parent run with MLflow's `status`.
@@ -351,7 +360,7 @@ class Tracker:
                 past = history.with_shown(
                     history.extended(self._history(parent), plan), plan, shown
                 )
-                self.store.log_files(parent, {record.HISTORY_FILE: _json(past)})
+                self.store.log_files(parent, {record.HISTORY_FILE: as_json(past)})
             faults.reach("report_noted")
             if is_newest:
                 with reaching(self.store.uri):
@@ -366,35 +375,12 @@ class Tracker:
         return with_present_keys(self.store.read_json(run_id, name, default), self.former)
 
 
-def sync_outbox(work_dir: Path, given: str | None = None) -> int:
-    """Bring every waiting entry into the store it is for; how many that was.
-
-    Args:
-        work_dir: The working folder with the outbox.
-        given: Only entries for this store; by default those of every store.
-
-    Raises:
-        StoreError: A store cannot be reached; its entries are kept.
-        LockedError: A driver is at work in the folder, or on one of the stores.
-    """
-    with folder_lock(work_dir, "`ablations sync`"), ExitStack() as stores:
-        Outbox(work_dir).sweep()
-        waiting = {(e.tracking_uri, e.study) for _, e in Outbox(work_dir).entries(given)}
-        trackers = {uri: Tracker(uri, work_dir) for uri in sorted({uri for uri, _ in waiting})}
-        for uri in trackers:
-            stores.enter_context(store_lock(uri, "`ablations sync`"))
-        n_written = sum(tracker.drain() for tracker in trackers.values())
-        for uri, study in sorted(waiting):  # their driver could not say that they had ended
-            is_whole = trackers[uri].is_whole(study)
-            trackers[uri].close_study(study, "FINISHED" if is_whole else "KILLED")
-        return n_written
-
-
 def _some(names: Sequence[str]) -> str:
     """The first of some names, and how many more there are."""
     shown, n_more = ", ".join(map(repr, names[:2])), len(names[2:])
     return f"{shown} and {n_more} more" if n_more else shown
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """The text of a JSON artifact."""
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

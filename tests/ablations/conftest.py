@@ -116,8 +116,7 @@ def poison() -> Callable[[RunData], RunData]:
     """The data of a run, whose test images nothing may look at."""
     return lambda data: replace(
         data,
-        test_images=data.test_images.as_subclass(Poisoned),
-        test_labels=data.test_labels.as_subclass(Poisoned),
+        test=(data.test_images.as_subclass(Poisoned), data.test_labels.as_subclass(Poisoned)),
     )
 
 

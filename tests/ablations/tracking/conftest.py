@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec
 from ablations.tracking.outbox import Entry
+from ablations.tracking.tracker import Tracker
 
 STORE = "sqlite:////nowhere/mlflow.db"
 
@@ -39,3 +43,29 @@ def entry(outcome: Outcome) -> Callable[..., Entry]:
         return Entry(**{**usual, **changes})
 
     return make
+
+
+@pytest.fixture
+def tracker(store_uri: str, home: Path) -> Tracker:
+    return Tracker(store_uri, home / ".ablations")
+
+
+@pytest.fixture
+def break_store(store_uri: str) -> Callable[[], AbstractContextManager[None]]:
+    """Makes every call to the store fail inside, until the block is left."""
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        path = store_uri.removeprefix("sqlite:///")
+        _execute(path, "ALTER TABLE runs RENAME TO runs_away")
+        yield
+        _execute(path, "ALTER TABLE runs_away RENAME TO runs")
+
+    return broken
+
+
+def _execute(path: str, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()

@@ -1,0 +1,208 @@
+"""The searches of a study: which trials are to be trained next, over all of its arms.
+
+Called by the runner, which has them trained and hands back what came of them. What a search found
+is written down for reports, which know no sampler.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ablations import tuning
+from ablations.arms import Arm
+from ablations.plan import RunSpec
+from ablations.record import RunState
+from ablations.spec import StudySpec
+from ablations.trials import Trial, Values, asked, best, edges, search_name, trial_run, tuned_metric
+
+TUNING_SCHEMA = 1
+
+
+class Ending(Protocol):
+    """How a trial ended; a `RunRecord` is one."""
+
+    @property
+    def state(self) -> RunState: ...  # noqa: D102
+    @property
+    def metrics(self) -> Mapping[str, float]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Round:
+    """Trials that may be trained at one time.
+
+    Attributes:
+        runs: Those that are to be trained.
+        planned: Also those that have ended before: what is stacked together depends on all.
+    """
+
+    runs: list[RunSpec]
+    planned: list[RunSpec]
+
+
+@dataclass
+class _Search:
+    """One arm's: its name in the journal, and the trials that have ended, by number."""
+
+    arm: Arm
+    name: str
+    ended: dict[int, Trial] = field(default_factory=dict)
+
+
+class Searches:
+    """Every arm's search, as far as it has come.
+
+    Args:
+        spec: A study with tuning.
+        arms: Those whose recipes are searched.
+        journal: Where each trial is written as it ends.
+        env_key: The environment that a run would be trained in here.
+        held: Keys of the trials that this study's own store has: the journal's others are none.
+        stored: How a trial ended that was trained before; None if none was.
+        failures: How often each trial has failed, by run key.
+        is_patient: Whether trials that failed as often as they may are tried anew.
+    """
+
+    def __init__(  # noqa: PLR0913 (what the runner knows, and this does not)
+        self,
+        spec: StudySpec,
+        arms: Sequence[Arm],
+        journal: tuning.Journal,
+        *,
+        env_key: Callable[[RunSpec], str],
+        held: Collection[str],
+        stored: Callable[[RunSpec], Ending | None],
+        failures: Mapping[str, int],
+        is_patient: bool = False,
+    ) -> None:
+        self.spec, self.tuning, self.journal = spec, asked(spec), journal
+        self.metric, self.direction = tuned_metric(spec.endpoint)
+        self._stored = stored
+        self._failures = Counter(failures)
+        self._held = held
+        self._searches = [self._begun(arm, env_key, is_patient=is_patient) for arm in arms]
+
+    def _begun(self, arm: Arm, env_key: Callable[[RunSpec], str], *, is_patient: bool) -> _Search:
+        name = search_name(self.spec, arm, env_key)
+        counted = [
+            one
+            for one in self.journal.trials(name).values()
+            if one.number < self.tuning.n_trials and one.run_key in self._held
+        ]
+        return _Search(
+            arm, name, {one.number: one for one in counted if one.is_completed or not is_patient}
+        )
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of all searches together."""
+        return self.tuning.n_trials * len(self._searches)
+
+    @property
+    def n_ended(self) -> int:
+        """Those that have ended, well or not."""
+        return sum(len(search.ended) for search in self._searches)
+
+    @property
+    def n_lost(self) -> int:
+        """Those that failed as often as they may."""
+        trials = [trial for search in self._searches for trial in search.ended.values()]
+        return sum(not trial.is_completed for trial in trials)
+
+    def rounds(self, is_named: Callable[[str], bool] = lambda _: True) -> Iterator[Round]:
+        """The trials to be trained next, until the searches of all arms that are named are over.
+
+        Between two rounds, `take` is to be given what came of each; one that it was not given, or
+        that failed, is in the next round again.
+        """
+        while True:
+            named = [search for search in self._searches if is_named(search.arm.name)]
+            found = [self._round(search) for search in named]
+            runs = [run for one in found for run in one.runs]
+            if not runs:
+                return
+            yield Round(runs, [run for one in found for run in one.planned])
+
+    def take(self, run: RunSpec, ending: Ending) -> None:
+        """Note how a trial ended; written to the journal unless it is to be tried again."""
+        if ending.state is RunState.INTERRUPTED:
+            return
+        search = next(one for one in self._searches if one.arm.name == run.arm)
+        n_failures = self._failures[run.run_key]
+        if not ending.state.is_outcome:
+            self._failures[run.run_key] += 1
+            if n_failures < self.tuning.max_repeats:
+                return
+        self._end(search, run, ending, n_repeats=n_failures)
+
+    def _round(self, search: _Search) -> Round:
+        """The next round of a search of which a trial is nowhere to be had; empty at its end."""
+        while values := self._proposed(search):
+            runs = [trial_run(self.spec, search.arm, *one) for one in values.items()]
+            missing = [run for run in runs if run.trial not in search.ended]
+            wanted = []
+            for run in missing:
+                known = self._stored(run)
+                if known is None:
+                    wanted.append(run)
+                else:
+                    self._end(search, run, known, n_repeats=self._failures[run.run_key])
+            if wanted:
+                return Round(wanted, runs)
+        return Round([], [])
+
+    def _proposed(self, search: _Search) -> dict[int, Values]:
+        return tuning.proposed(
+            self.tuning,
+            search.ended,
+            root_seed=self.spec.root_seed,
+            direction=self.direction,
+        )
+
+    def _end(self, search: _Search, run: RunSpec, ending: Ending, *, n_repeats: int) -> None:
+        is_finished = ending.state is RunState.FINISHED
+        trial = Trial(
+            number=run.trial or 0,
+            values={key: getattr(run.recipe, key) for key in self.tuning.space},
+            state=ending.state,
+            value=ending.metrics[self.metric] if is_finished else None,
+            n_repeats=n_repeats,
+            run_key=run.run_key,
+        )
+        search.ended[trial.number] = trial
+        self.journal.add(search.name, trial, self.tuning.space, self.direction)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`tuning.json`: what was searched, every trial, and what was chosen."""
+        return {
+            "schema": TUNING_SCHEMA,
+            "metric": self.metric,
+            "direction": self.direction,
+            **self.tuning.model_dump(mode="json", exclude={"trials"}),
+            "n_trials": self.tuning.n_trials,
+            "importance": {
+                "evaluator": tuning.IMPORTANCE_EVALUATOR,
+                "seed": tuning.IMPORTANCE_SEED,
+            },
+            "arms": [self._found(search) for search in self._searches],
+        }
+
+    def _found(self, search: _Search) -> dict[str, Any]:
+        trials = [search.ended[number] for number in sorted(search.ended)]
+        is_over = len(trials) == self.tuning.n_trials
+        winner = best(trials, self.direction) if is_over else None
+        space = self.tuning.space
+        return {
+            "arm": search.arm.name,
+            "search": search.name,
+            "n_completed": sum(trial.is_completed for trial in trials),
+            "chosen": dict(winner.values) if winner else None,
+            "value": winner.value if winner else None,
+            "trial": winner.number if winner else None,
+            "edges": edges(space, search.arm.recipe, winner.values) if winner else {},
+            "importance": tuning.importances(trials, space, self.direction) if is_over else None,
+            "trials": [trial.to_dict() for trial in trials],
+        }
