@@ -141,7 +141,7 @@ class Plan:
                 "control": arm.control,
                 "comparison": comparison,
             }
-            for comparison in (("shared", "tuned") if self.spec.tuning else ("shared",))
+            for comparison in (("tuned", "shared") if self.spec.tuning else ("shared",))
             for arm in self.arms
             if arm.name != arm.control
         ]

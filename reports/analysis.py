@@ -33,6 +33,7 @@ from reports.questions import Question, claimed_question, planned_questions, pri
 from reports.results import Message, Results
 from reports.sections import curve_section, failure_section, probe_section, sequential_section
 from reports.table import Cell, outcomes, run_facts, validated_curves, validated_runs
+from reports.tuning import Tuning, budget_section, tuning_notes, tuning_section
 
 _DEVIATIONS = ("unplanned_runs", "extended_after_results")
 
@@ -44,6 +45,7 @@ def analyse(
     examples: Examples | None = None,
     curves: pd.DataFrame | None = None,
     predictions: Predictions | None = None,
+    tuning: Tuning | None = None,
 ) -> Results:
     """Every number, verdict and sentence that a report shows.
 
@@ -54,6 +56,7 @@ def analyse(
         curves: A row a run and epoch: `arm, comparison, seed, epoch`, a column per metric.
         predictions: The class that the runs gave each test image, and its label, for numbers by
             class.
+        tuning: How recipes were searched for, as `ablations` stores it, where they were.
 
     Returns:
         Arms as they are, contrasts oriented so that + is better, verdicts only if the plan is done.
@@ -96,6 +99,7 @@ def analyse(
         *_answers_note(table, cells, examples),
         *class_notes,
         *warnings(plan, arms, contrasts, questions, by_cell),
+        *(tuning_notes(tuning, contrasts) if tuning else ()),
         *effects.warnings,
     )
     return Results(
@@ -113,6 +117,8 @@ def analyse(
         curves=() if curves is None else _curves(curves, table, cells),
         per_class=by_class,
         probes=probe_section(table, plan, cells),
+        tuning=tuning_section(tuning) if tuning else None,
+        budget=budget_section(tuning) if tuning else None,
         sequential=sequential_section(questions, by_cell),
         variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,

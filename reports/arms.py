@@ -42,7 +42,7 @@ def described_arm(cell: Cell, plan: AnalysisPlan, runs: Mapping[int, Outcome]) -
         dataset=facts.dataset,
         variant=facts.variant,
         levels=facts.levels,
-        recipe=facts.recipe,
+        recipe=facts.tuned_recipe if comparison == "tuned" else facts.recipe,
         changes=facts.changes,
         n_finished=n_finished,
         n_failed=n_failed,

@@ -28,6 +28,7 @@ from ablations.tracking.store import exists, run_filter, search_runs, tracking_u
 from reports.per_class import Labels, Predictions
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 from reports.statistics.classes import IntArray
+from reports.tuning import Tuning
 
 Correct = npt.NDArray[np.bool_]
 AT_A_TIME = 8  # files that are asked of a server at once
@@ -47,6 +48,7 @@ class StudyTables:
         curves: A row a run and epoch.
         examples: Whether each test image was classified rightly, by run key.
         predictions: As what, and the labels; without labels where an older version stored it.
+        tuning: `tuning.json`; None where the study has not tuned.
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
@@ -59,6 +61,7 @@ class StudyTables:
     curves: pd.DataFrame
     examples: Mapping[str, Correct]
     predictions: Predictions
+    tuning: Tuning | None
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
@@ -122,13 +125,16 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
         zip(map(_key, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
     )
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
+    is_tuned = "tuning" in plan_json and names.TUNING_FILE in held
+    tuning = store.parsed(parent, names.TUNING_FILE, json.loads) if is_tuned else None
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
-        runs=_run_table(plan_json, records, {_key(run): _probed(run) for run in chosen}),
+        runs=_run_table(plan_json, records, {_key(run): _probed(run) for run in chosen}, tuning),
         curves=_curve_table(plan_json, records),
         examples={key: _correct(arrays) for key, arrays in answers.items()},
         predictions=Predictions(_predicted(answers, labels, plan_json), labels),
+        tuning=tuning,
         records=records,
         parent_run_id=parent.info.run_id,
         experiment_id=experiment,
@@ -157,6 +163,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             control=arm.get("control", plan_json["control"]),
             family=arm.get("family", ""),
             matched_to=arm.get("matched_to"),
+            tuned_recipe=plan_json.get("tuned", {}).get(arm["name"], {}),
         )
         for arm in plan_json["arms"]
     )
@@ -326,10 +333,13 @@ def _run_table(
     plan_json: Mapping[str, Any],
     records: Mapping[str, RunRecord],
     probes: Mapping[str, Mapping[str, float]],
+    tuning: Tuning | None,
 ) -> pd.DataFrame:
     arms = {arm["name"]: arm for arm in plan_json["arms"]}
+    n_trials = {one["arm"]: one["n_completed"] for one in (tuning or {"arms": ()})["arms"]}
     rows = []
     for row, held in _rows(plan_json, records):
+        is_tuned = row["comparison"] == "tuned"
         levels = {name: _level(arms[row["arm"]], name) for name in plan_json["factors"]}
         rows.append(
             {
@@ -340,7 +350,8 @@ def _run_table(
                 **probes[row["run_key"]],
                 "message": held.message,
                 "diverged_epoch": held.diverged_epoch,
-                "epochs": arms[row["arm"]]["recipe"]["epochs"],
+                "epochs": held.spec["recipe"]["epochs"],
+                "trials": n_trials.get(row["arm"]) if is_tuned else None,
                 "device": held.environment.device_model,
             }
         )

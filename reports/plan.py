@@ -123,6 +123,7 @@ class ArmFacts:
             plan's control.
         family: The architectures its variant is one of.
         matched_to: The arm whose size it was given, if any.
+        tuned_recipe: The whole recipe that tuning chose for it; empty where none was.
     """
 
     name: str
@@ -138,6 +139,7 @@ class ArmFacts:
     control: str = ""
     family: str = ""
     matched_to: str | None = None
+    tuned_recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

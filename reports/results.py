@@ -48,6 +48,9 @@ Code = Literal[
     "odd_seeds",
     "one_run",
     "predictions_unusable",
+    "recipes_disagree",
+    "search_edge",
+    "search_short",
     "seeds_dropped",
     "skewed_differences",
     "selected_on_test",
@@ -192,6 +195,7 @@ class Results:
     curves: tuple[Mapping[str, Any], ...]
     per_class: Mapping[str, Any] | None = None
     probes: Mapping[str, Any]
+    tuning: Mapping[str, Any] | None = None
     budget: Mapping[str, Any] | None = None
     sequential: Mapping[str, Any] | None = None
     variance_budget: Mapping[str, Any] | None = None

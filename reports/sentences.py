@@ -92,9 +92,12 @@ def _effect(question: Question, raw: _RawDifference, level: str, ruling: Ruling)
         amount(value, question.metric, width=interval.width, signed=not is_directed)
         for value in (estimate, interval.low, interval.high)
     )
+    recipe = ", both tuned" if spec.comparison == "tuned" else ""
+    if question.family == "secondary":
+        recipe = ", both at the shared recipe"
     return (
-        f"{spec.arm} {verb} {metric_name(question.metric)} by {by}{unit} {joint} {spec.control} "
-        f"({level} {low} to {high}, {raw.runs})"
+        f"{spec.arm} {verb} {metric_name(question.metric)} by {by}{unit} {joint} {spec.control}"
+        f"{recipe} ({level} {low} to {high}, {raw.runs})"
     )
 
 

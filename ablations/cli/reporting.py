@@ -20,6 +20,7 @@ from reports.analysis import analyse
 from reports.collect import StudyTables, collect_study
 from reports.costs import costs
 from reports.errors import ReportError
+from reports.figures.tables import arm_label
 from reports.provenance import provenance
 from reports.render import DOCUMENTS, FORMATS, markdown, write_report
 from reports.table import is_fraction
@@ -58,6 +59,7 @@ def build_report(
         examples=tables.examples,
         curves=tables.curves,
         predictions=tables.predictions,
+        tuning=tables.tuning,
     ).to_dict()
     folder = out or FOLDER / slug(study)
     spent = costs(tables.runs, tables.plan)
@@ -198,7 +200,7 @@ def _contrast_table(results: Mapping[str, Any]) -> Table:
         colour = COLOURS.get(verdict.partition("-")[0], "yellow")
         table.add_row(
             f"[{colour}]{verdict}[/{colour}]",
-            escape(item["arm"]),
+            escape(arm_label(item["arm"], item["comparison"])),
             _signed(item["estimate"], factor),
             " to ".join(_signed(bound, factor) for bound in item["ci_adjusted"] or ()),
             str(item["n_pairs"]),

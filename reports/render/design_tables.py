@@ -90,6 +90,13 @@ def _fairness(results: Document) -> Iterable[tuple[str, str]]:
     yield "seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}" if seeds else "none finished"
     yield "what they draw", RANDOMISED
     looks = results["sequential"]
+    tuning = results["tuning"]
+    if tuning:
+        told = sorted({arm["n_completed"] for arm in tuning["arms"]})
+        yield (
+            "tuning",
+            f"{', '.join(map(str, told))} completed trials of each arm, {tuning['sampler']}",
+        )
     yield "looks", ", ".join(map(str, looks["looks"])) + " pairs" if looks else "one, at the end"
     for key, what in (
         ("epochs", "epochs"),

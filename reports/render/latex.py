@@ -22,6 +22,7 @@ from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
 from reports.render.tables import Cell, Head, Table
+from reports.render.tuning_table import tuning_table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -86,6 +87,7 @@ def _placed(results: Document, costs: Document) -> list[Placed]:
         *([Placed("verdicts", titled)] if results["contrasts"] else []),
         _arms(results),
         Placed("changes", tables.changes_table(results)),
+        *_held("tuning", tuning_table(results)),
         *_held("failures", failure_table(results)),
         *_numbered("effects", factors[::2]),
         *_numbered("anova", factors[1::2]),

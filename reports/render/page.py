@@ -21,6 +21,7 @@ from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
+from reports.render.tuning_table import tuning_table
 from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -77,6 +78,7 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "variance": variance_table(results),
         "probes": tables.probe_tables(results),
         "growth": tables.growth_tables(results),
+        "tuning": tuning_table(results),
         "failures": design_tables.failure_table(results),
         "errors": error_tables(results),
         "card": design_tables.design_card(results, provenance),

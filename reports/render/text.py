@@ -19,6 +19,7 @@ from reports.render.class_tables import error_tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Cell, Table
+from reports.render.tuning_table import tuning_table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -54,6 +55,8 @@ def markdown(results: Document, costs: Document) -> str:
     if results["contrasts"]:
         parts += ["## Verdicts", _table(tables.verdict_table(results))]
     parts += ["## Arms", _table(tables.arms_table(results))]
+    tuned = tuning_table(results)
+    parts += ["## Tuning", _table(tuned)] if tuned else []
     failures = failure_table(results)
     parts += ["## What went wrong", _table(failures)] if failures else []
     factors = effect_tables(results)
