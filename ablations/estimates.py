@@ -50,6 +50,7 @@ def estimate(
     known: Known,
     env_key: Callable[[RunSpec], str],
     n_workers: int,
+    later: Sequence[RunSpec] = (),
 ) -> Estimate:
     """Seconds until the runs that `run` would train now are trained.
 
@@ -63,11 +64,12 @@ def estimate(
         known: Where paces are looked for.
         env_key: The environment a run would be trained in here.
         n_workers: How many are trained at a time.
+        later: Runs that stand for trainings which are not worked out yet.
 
     Returns:
         No seconds if one of the runs has nothing to go by; 0.0 where nothing is left.
     """
-    waiting = [run for run in plan.runs if states[run.run_key] in TRAINED_STATES]
+    waiting = [run for run in plan.runs if states[run.run_key] in TRAINED_STATES] + [*later]
     if not waiting:
         return Estimate(0.0)
     here = {env_key(run) for run in plan.runs}

@@ -44,6 +44,7 @@ class RunSpec:
         position: Its place, from 0, in the plan: seed by seed, the longest first.
         identity: What `run_key` is the digest of.
         trial: Its number, from 0, in the search for its arm's recipe; None if it is reported on.
+        search: Names that search.
     """
 
     run_key: str
@@ -63,6 +64,7 @@ class RunSpec:
     position: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
     trial: int | None = None
+    search: str = ""
 
     @property
     def name(self) -> str:
@@ -82,7 +84,7 @@ class RunSpec:
             "dataset": self.dataset.model_dump(),
         }
         if self.trial is None:  # as records have always been
-            del plain["trial"]
+            del plain["trial"], plain["search"]
         return {key: canonical(value) for key, value in plain.items()}
 
     @classmethod
@@ -145,6 +147,12 @@ class Plan:
             for arm in self.arms
             if arm.name != arm.control
         ]
+
+    @property
+    def primary(self) -> list[dict[str, str]]:
+        """The contrasts of the primary family."""
+        first = "tuned" if self.spec.tuning else "shared"
+        return [one for one in self.contrasts if one["comparison"] == first]
 
     def tuned_to(self, chosen: Mapping[str, Mapping[str, Any]]) -> Plan:
         """The plan once tuning has chosen the recipes of these arms: with their runs.
@@ -223,7 +231,7 @@ class Plan:
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],
             "runs": self._listed_runs("shared"),
-            **({"tuning": spec.tuning.model_dump(mode="json")} if spec.tuning else {}),
+            **({"tuning": spec.tuning.to_dict()} if spec.tuning else {}),
         }
 
     def _listed_runs(self, comparison: str) -> list[dict[str, Any]]:

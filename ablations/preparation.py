@@ -6,6 +6,7 @@ Called by the runner, and by the commands that look at a plan and train nothing.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +25,11 @@ from ablations.ordering import ordered
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, make_plan, run_states, training_macs
 from ablations.record import StoredRun
-from ablations.spec import DataSpec, StudySpec
+from ablations.spec import TUNING_SEED, DataSpec, StudySpec
 from ablations.study_file import plugin_source
 from ablations.timing import Measured
 from ablations.timing import measure as measure_paces
-from ablations.trials import search_name
+from ablations.trials import SearchState, search_name
 from lenet_variants import anatomy, measure
 
 
@@ -116,20 +117,39 @@ class Prepared:
         if self.options.cuda_graphs and self.options.stack == 1:
             yield "--cuda-graphs is for stacks, got --stack 1; leave one of the two out"
 
-    def tuned_to(self, stored: Mapping[str, Any]) -> None:
+    def tuned_to(self, found: Mapping[str, Any]) -> None:
         """Take in what tuning has chosen.
 
         Args:
-            stored: `tuning.json`; searches in it that are not this study's any more are left out.
+            found: `tuning.json`; searches in it that are not this study's any more are left out.
         """
-        ours = {(arm.name, search_name(self.spec, arm, self.env_key)) for arm in self.plan.arms}
-        self.plan = self.plan.tuned_to(
-            {
-                one["arm"]: one["chosen"]
-                for one in stored.get("arms", ())
-                if (one["arm"], one["search"]) in ours and one["chosen"]
-            }
-        )
+        chosen = {
+            one["arm"]: one["chosen"]
+            for one in found.get("arms", ())
+            if self._searches.get(one["arm"]) == one["search"] and one["chosen"]
+        }
+        self.plan = self.plan.tuned_to(chosen)
+
+    @cached_property
+    def _searches(self) -> dict[str, str]:
+        """The name of every arm's search."""
+        return {arm.name: search_name(self.spec, arm, self.env_key) for arm in self.plan.arms}
+
+    def search_states(self, trials: Sequence[StoredRun]) -> list[SearchState]:
+        """How far the search of every arm is, by the trials in the store; none without tuning."""
+        tuning = self.spec.tuning
+        if tuning is None:
+            return []
+        ended = {(run.search, run.seed) for run in trials if run.state.is_outcome}
+        known = Counter(search for search, seed in ended if seed < TUNING_SEED + tuning.n_trials)
+        chosen = {
+            arm.name: {key: getattr(arm.recipe, key) for key in tuning.space}
+            for arm in self.plan.tuned
+        }
+        return [
+            SearchState(arm, known[search], tuning.n_trials, chosen.get(arm))
+            for arm, search in self._searches.items()
+        ]
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -166,9 +186,19 @@ class Prepared:
         return found
 
     def estimate(
-        self, stored: Sequence[StoredRun], measured: Mapping[str, Measured | None] | None = None
+        self,
+        stored: Sequence[StoredRun],
+        measured: Mapping[str, Measured | None] | None = None,
+        trials: Sequence[StoredRun] = (),
     ) -> Estimate:
-        """See `ablations.estimates`."""
+        """See `ablations.estimates`; what tuning still takes is as long as what it stands for."""
+        searches = {one.arm: one for one in self.search_states(trials)}
+        first = {run.arm: run for run in reversed(self.plan.runs)}
+        later = [
+            first[arm]
+            for arm, one in searches.items()
+            for _ in range(one.n_trials - one.n_ended + (0 if one.chosen else len(self.spec.seeds)))
+        ]
         timed = {arm: one.images_per_second for arm, one in (measured or {}).items() if one}
         return estimate(
             self.plan,
@@ -176,6 +206,7 @@ class Prepared:
             Known(stored, pace.read(), timed),
             self.env_key,
             self.n_at_a_time,
+            later,
         )
 
     @property

@@ -26,7 +26,7 @@ TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparis
 TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
 TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
 TAG_PLACE_KEY, TAG_HOST = "place_key", "host"
-TAG_TRIAL, TAG_SPLIT_SEED = "trial", "split_seed"
+TAG_SEARCH, TAG_TRIAL, TAG_SPLIT_SEED = "search", "trial", "split_seed"
 TAG_PROBE_PREFIX = "probe."
 KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
 
@@ -284,6 +284,7 @@ class StoredRun:
         train_seconds: What its training took; 0.0 where it did not end.
         images_per_second: Its pace.
         n_macs: Multiply-accumulates an image.
+        search: Of a trial, the search that it is part of.
     """
 
     run_id: str
@@ -298,6 +299,7 @@ class StoredRun:
     n_macs: int = 0
     arm: str = ""
     seed: int = 0
+    search: str = ""
 
     @property
     def macs_per_second(self) -> float:

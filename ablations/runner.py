@@ -182,7 +182,10 @@ class _Driver:
         from ablations.searching import Searches
         from ablations.tuning import Journal
 
-        ours = [run.run_key for run in self.trials if run.study == self.study]
+        ours = [run for run in self.trials if run.study == self.study]
+        for run in ours:  # as of runs: a driver that was killed may not have come to remove them
+            if run.state.is_outcome:
+                self.prepared.checkpoints.of(run.run_key, run.env_key).remove()
         states = (RunState.FINISHED, RunState.DIVERGED, RunState.INTERRUPTED)
         plan = self.prepared.plan
         searches = self.searches = Searches(
@@ -190,7 +193,7 @@ class _Driver:
             plan.arms,
             Journal(self.options.work_dir),
             env_key=self.prepared.env_key,
-            held=set(ours),
+            held={run.run_key for run in ours},
             stored=self._ended_trial,
             failures=Counter(run.run_key for run in self.trials if run.state not in states),
             is_patient=self.options.retry_failed,
@@ -203,6 +206,7 @@ class _Driver:
             self.observe(Searching(plan, tuple(jobs), *counts, n_workers, self.changes))
             self.changes = ()
             yield stacks
+        faults.reach("tuning_ended")
         found = searches.to_dict()
         if found != self.stored_tuning:
             self.prepared.tuned_to(found)
@@ -328,6 +332,7 @@ class _Driver:
         if run.trial is None:
             self.keep(record)
         elif self.searches is not None:
+            faults.reach("trial_stored")
             self.searches.take(run, record)
         faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):

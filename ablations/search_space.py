@@ -121,7 +121,7 @@ def fitted(space: Mapping[str, Axis], model: type[BaseModel]) -> dict[str, Axis]
             told = f"{nearest(key, known)}(known: {', '.join(known)})"
             problems.append(f"unknown key {key!r} of a recipe; {told}")
             continue
-        annotation: Any = Annotated[field.annotation, *field.metadata]
+        annotation: Any = Annotated[field.annotation, Field(), *field.metadata]
         kind = TypeAdapter[Any](annotation)
         try:
             taken = [kind.validate_python(value) for value in axis.values or axis.ends]

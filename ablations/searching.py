@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ablations import tuning
@@ -141,7 +141,10 @@ class Searches:
     def _round(self, search: _Search) -> Round:
         """The next round of a search of which a trial is nowhere to be had; empty at its end."""
         while values := self._proposed(search):
-            runs = [trial_run(self.spec, search.arm, *one) for one in values.items()]
+            runs = [
+                replace(trial_run(self.spec, search.arm, *one), search=search.name)
+                for one in values.items()
+            ]
             missing = [run for run in runs if run.trial not in search.ended]
             wanted = []
             for run in missing:
@@ -181,8 +184,7 @@ class Searches:
             "schema": TUNING_SCHEMA,
             "metric": self.metric,
             "direction": self.direction,
-            **self.tuning.model_dump(mode="json", exclude={"trials"}),
-            "n_trials": self.tuning.n_trials,
+            **self.tuning.to_dict(),
             "importance": {
                 "evaluator": tuning.IMPORTANCE_EVALUATOR,
                 "seed": tuning.IMPORTANCE_SEED,

@@ -158,6 +158,10 @@ class TuningSpec(Strict):
         """Trainings of each arm that count."""
         return self.trials if self.trials is not None else len(cells(self.space))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with the number of trials worked out."""
+        return {**self.model_dump(mode="json", exclude={"trials"}), "n_trials": self.n_trials}
+
 
 class ControlSpec(Strict):
     """The arm the others are compared with: a registered variant and the levels that differ."""

@@ -61,6 +61,21 @@ class Trial:
         }
 
 
+@dataclass(frozen=True)
+class SearchState:
+    """How far the search of an arm is.
+
+    Attributes:
+        n_ended: Trials that have an outcome, of `n_trials`.
+        chosen: What it came to; None before it is over.
+    """
+
+    arm: str
+    n_ended: int
+    n_trials: int
+    chosen: Values | None
+
+
 def tuned_metric(endpoint: EndpointSpec) -> tuple[str, Direction]:
     """What recipes are chosen by: the endpoint's kind on the validation images, else accuracy."""
     if endpoint.metric.endswith("/loss"):

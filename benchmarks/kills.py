@@ -49,7 +49,8 @@ MOST_RUNS = 5  # that bring a study to its end
 MOST_WORKERS = 6  # killed under one driver
 AT_REPORT = ("report_written", "report_stored", "report_noted")
 SHARE_WITH_REPORT = 0.3  # a report takes as long as all else
-UNREACHED = ("run_linked",)  # needs another study; the tests have one
+AT_TUNING = ("trial_stored", "tuning_ended")
+UNREACHED = ("run_linked", *AT_TUNING)  # need another study, or another one; the tests have both
 
 
 class Subject:
@@ -106,7 +107,7 @@ class Subject:
         children = Counter(
             (run.info.experiment_id, run.data.tags["run_key"], run.data.tags["attempt"])
             for run in runs
-            if run.data.tags["kind"] == "run"
+            if run.data.tags["kind"] in ("run", "tuning")
         )
         left = [*Outbox(self.work_dir).folder.glob("*"), *self.work_dir.glob("checkpoints/*")]
         return [
@@ -150,7 +151,7 @@ def at_a_moment(subject: Subject, victim: str, seconds: float, rng: random.Rando
     except subprocess.TimeoutExpired:
         targets = [driver.pid] if victim == "driver" else workers_of(driver.pid)
         where = _phase(subject.log.read_text())
-        has_landed = bool(targets) and _kill(rng.choice(targets))
+        has_landed = bool(targets) and kill(rng.choice(targets))
     else:
         where, has_landed = "ended before", False
     driver.wait(SECONDS)
@@ -163,7 +164,7 @@ def one_after_another(subject: Subject, rng: random.Random) -> list[Kill]:
     while driver.poll() is None and len(kills) < MOST_WORKERS:
         time.sleep(rng.uniform(0, 1))
         targets = workers_of(driver.pid)
-        if targets and _kill(rng.choice(targets)):
+        if targets and kill(rng.choice(targets)):
             kills.append(Kill("worker", "moment", _phase(subject.log.read_text()), has_landed=True))
     driver.wait(SECONDS)
     return kills
@@ -180,7 +181,8 @@ def at_a_point(subject: Subject, fault: str) -> Kill:
     return Kill(victim, chosen_by, where, subject.landed(fault))
 
 
-def _kill(pid: int) -> bool:
+def kill(pid: int) -> bool:
+    """Kill a process; whether it was still there."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -196,13 +196,13 @@ def fragile(home: Path, fragile_source: str, forget_variants: Callable[[], None]
 
 @pytest.fixture
 def children_of(store_uri: str) -> Callable[[str], list[Any]]:
-    """MLflow's own runs of a study, less its parent, oldest first."""
+    """MLflow's own runs of a study, or its trials by their kind, oldest first."""
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 (seconds to import)
 
-    def children(study: str, uri: str = store_uri) -> list[Any]:
+    def children(study: str, uri: str = store_uri, kind: str = "run") -> list[Any]:
         client = MlflowClient(tracking_uri=uri)
         experiment = client.get_experiment_by_name(study)
-        found = client.search_runs([experiment.experiment_id], "tags.kind = 'run'")
+        found = client.search_runs([experiment.experiment_id], f"tags.kind = '{kind}'")
         return sorted(found, key=lambda run: run.info.start_time)
 
     return children

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +24,9 @@ from ablations.differences import ArmDifference, Comparison
 from ablations.errors import counted
 from ablations.estimates import Estimate
 from ablations.plan import Plan
+from ablations.search_space import Axis
 from ablations.timing import Measured
+from ablations.trials import SearchState, tuned_metric
 
 _NUMBERED = re.compile(r"(?P<stem>[A-Za-z_]+)(?P<number>\d+)")
 
@@ -64,6 +67,14 @@ def _arm(arm: Arm, comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def size_text(plan: Plan) -> str:
+    """`7 arms x 5 seeds = 35 runs`; of a tuned study those at each recipe."""
+    arms, seeds = counted(len(plan.arms), "arm"), counted(len(plan.spec.seeds), "seed")
+    n_tuned = sum(run.comparison == "tuned" for run in plan.runs)
+    text = f"{arms} x {seeds} = {counted(len(plan.runs) - n_tuned, 'run')}"
+    return f"{text} at the shared recipe and {n_tuned} at tuned ones" if n_tuned else text
+
+
 def show_plan(
     plan: Plan, states: Mapping[str, str], comparison: Comparison, console: Console
 ) -> None:
@@ -72,8 +83,7 @@ def show_plan(
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
         f"{'; '.join(spec.each_dataset())}; design {spec.design}: "
-        f"{counted(len(plan.arms), 'arm')} x {counted(len(spec.seeds), 'seed')} = "
-        f"{counted(len(plan.runs), 'run')}; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
+        f"{size_text(plan)}; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
     if spec.factors:
@@ -95,6 +105,51 @@ def show_plan(
     console.print(table)
     for text in comparison.warnings:
         console.print(warning_line(text), highlight=False)
+
+
+def searches_json(plan: Plan, searches: Sequence[SearchState]) -> dict[str, Any] | None:
+    """What `plan --json` says of tuning; None where a study has none."""
+    tuning = plan.spec.tuning
+    if tuning is None:
+        return None
+    return {
+        **tuning.to_dict(),
+        "metric": tuned_metric(plan.spec.endpoint)[0],
+        "arms": [asdict(one) for one in searches],
+    }
+
+
+def show_searches(plan: Plan, searches: Sequence[SearchState], console: Console) -> None:
+    """What is tuned and how, and how far the search of each arm is."""
+    tuning = plan.spec.tuning
+    if tuning is None:
+        return
+    n_runs = (len(plan.arms) - len(plan.tuned)) * len(plan.spec.seeds)
+    later = f", then {counted(n_runs, 'run')} at the recipes that they choose" if n_runs else ""
+    console.print(
+        f"tuning: {counted(tuning.n_trials, 'trial')} of every arm ({tuning.sampler}) by "
+        f"{tuned_metric(plan.spec.endpoint)[0]}{later}",
+        highlight=False,
+    )
+    table = _arm_table()
+    table.add_column("trials ended")
+    for key, axis in tuning.space.items():
+        table.add_column(f"{key}, {escape(_axis_text(axis))}", overflow="fold")
+    for one in searches:
+        chosen = [_value_text(one.chosen[key]) if one.chosen else "" for key in tuning.space]
+        table.add_row(escape(one.arm), f"{one.n_ended} of {one.n_trials}", *chosen)
+    console.print(table)
+
+
+def _axis_text(axis: Axis) -> str:
+    if axis.values is not None:
+        return "of " + ", ".join(map(_value_text, axis.values))
+    low, high = axis.ends
+    return f"{low:g} to {high:g}" + (", log" if axis.log else "")
+
+
+def _value_text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else level_text(value)
 
 
 def show_runs(plan: Plan, states: Mapping[str, str], console: Console) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from ablations.cli.listings import size_text
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.errors import counted
 from ablations.executors.base import Began, Ended, EpochEnded
@@ -122,14 +123,13 @@ class PlainDisplay:
 
 def planned_lines(event: Planned) -> list[str]:
     """What is done already and what follows, changes of the plan, warnings, in rich markup."""
-    plan, n = event.plan, len(event.plan.runs)
+    plan = event.plan
     trained = {job.run.run_key for job in event.jobs if job.weights is None}
     rest = [state for key, state in event.states.items() if key not in trained]
     left = sum(state in ("new", "elsewhere") for state in rest)
     kept = len(rest) - left
     n_probed = sum(1 for job in event.jobs if job.weights is not None)
-    arms, seeds = counted(len(plan.arms), "arm"), counted(len(plan.spec.seeds), "seed")
-    parts = [f"{arms} x {seeds} = {counted(n, 'run')}"]
+    parts = [size_text(plan)]
     parts += [f"{kept} kept as they are"] if kept else []
     parts += [f"{len(trained)} to train"] if trained else ["nothing to train"]
     parts += [f"{left} left for another call"] if left else []

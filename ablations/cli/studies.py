@@ -61,6 +61,7 @@ def plan(  # noqa: PLR0913 (a command's options)
     from ablations.cli import listings
     from ablations.cli.resolution import resolution_json, resolution_text
     from ablations.options import RunOptions
+    from ablations.record import KIND_TUNING
 
     options = RunOptions(
         tracking_uri=tracking_uri,
@@ -72,18 +73,21 @@ def plan(  # noqa: PLR0913 (a command's options)
     )
     prepared, store = _planned(study, settings, options)
     stored = store.stored_runs() if store else []
+    trials = store.stored_runs(KIND_TUNING) if store and prepared.spec.tuning else []
+    searches = prepared.search_states(trials)
     changes = store.changes(prepared.plan) if store else []
     plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
     measured = prepared.measured(stored) if measure else None
-    estimate = prepared.estimate(stored, measured)
+    estimate = prepared.estimate(stored, measured, trials)
     seen = resolution_json(plan)
     if as_json:
         content = listings.plan_json(plan, states, comparison)
         content |= {"changes": changes, **listings.estimate_json(estimate, measured)}
-        content |= {"resolution": seen}
+        content |= {"resolution": seen, "tuning": listings.searches_json(plan, searches)}
         print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
+        listings.show_searches(plan, searches, console())
         if runs:
             listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
@@ -314,6 +318,8 @@ def _planned(
     prepared = Prepared(_load(study, settings, options), options)
     uri = tracking_uri(options.tracking_uri)
     tracker = Tracker(uri, options.work_dir, prepared.plan.former)
+    if prepared.spec.tuning is not None:
+        prepared.tuned_to(tracker.stored_tuning(prepared.spec.study))
     return prepared, tracker if exists(uri) else None
 
 

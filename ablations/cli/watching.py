@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from ablations.live import AtWork, Snapshot, read_snapshot
 from ablations.options import RunOptions
 from ablations.plan import run_states
 from ablations.preparation import Prepared
-from ablations.record import now_ms
+from ablations.record import KIND_TUNING, now_ms
+from ablations.spec import TUNING_SEED
 from ablations.tracking.locks import folder_is_held, is_driven
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import exists, tracking_uri
@@ -40,6 +42,7 @@ class View:
         arms: The keys of every arm's runs, in the order of the plan.
         env_keys: The environment that each run would be trained in here, by key.
         store: None as long as there is none.
+        n_trials: Of every arm's search; 0 where nothing is tuned.
     """
 
     study: str
@@ -48,6 +51,7 @@ class View:
     store: Tracker | None
     uri: str
     work_dir: Path
+    n_trials: int = 0
 
     def shown(self) -> RenderableType:
         """Everything, as it is now."""
@@ -60,10 +64,25 @@ class View:
         parts: list[RenderableType] = [*_driver_lines(self.study, snapshot)]
         if snapshot is None and is_driven(self.work_dir, self.uri):
             parts = [Text("no driver is at work here, and one on this store from another folder")]
-        parts.append(_arm_table(self.arms, states))
+        parts.append(_arm_table(self.arms, states, self._trials()))
         if n_waiting:
             parts.append(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
         return Group(*parts)
+
+    def _trials(self) -> dict[str, str]:
+        """By arm, how many of its trials have ended; empty where nothing is tuned."""
+        if not self.n_trials:
+            return {}
+        stored = self.store.stored_runs(KIND_TUNING) if self.store else []
+        ended = {
+            (run.arm, run.seed)
+            for run in stored
+            if run.study == self.study
+            and run.state.is_outcome
+            and run.seed < TUNING_SEED + self.n_trials
+        }
+        n_ended = Counter(arm for arm, _ in ended)
+        return {arm: f"{n_ended[arm]} of {self.n_trials}" for arm in self.arms}
 
     def snapshot(self) -> Snapshot | None:
         """What the driver of this working folder is at; None if there is no driver."""
@@ -81,6 +100,7 @@ def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions)
         store=store,
         uri=tracking_uri(options.tracking_uri),
         work_dir=options.work_dir,
+        n_trials=plan.spec.tuning.n_trials if plan.spec.tuning else 0,
     )
 
 
@@ -112,6 +132,7 @@ def view_of_name(study: str, options: RunOptions) -> View:
         store=store,
         uri=uri,
         work_dir=options.work_dir,
+        n_trials=plan["tuning"]["n_trials"] if "tuning" in plan else 0,
     )
 
 
@@ -148,10 +169,15 @@ def _stage(one: AtWork) -> str:
     return f"{done}, {since}"
 
 
-def _arm_table(arms: Mapping[str, Sequence[str]], states: Mapping[str, str]) -> Table:
+def _arm_table(
+    arms: Mapping[str, Sequence[str]], states: Mapping[str, str], trials: Mapping[str, str]
+) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("arm", overflow="fold")
+    if trials:
+        table.add_column("trials")
     table.add_column("runs")
     for arm, keys in arms.items():
-        table.add_row(escape(arm), counts_text(states[key] for key in keys))
+        told = [trials[arm]] if trials else []
+        table.add_row(escape(arm), *told, counts_text(states[key] for key in keys))
     return table

@@ -310,6 +310,7 @@ def run_tags(record: RunRecord) -> dict[str, str]:
         names.TAG_ATTEMPT: str(record.attempt),
     }
     if record.kind == names.KIND_TUNING:
+        tags[names.TAG_SEARCH] = str(record.spec["search"])
         tags[names.TAG_TRIAL] = str(record.spec["trial"])
         tags[names.TAG_SPLIT_SEED] = str(TUNING_SEED)
     for item in record.measurements:
@@ -394,4 +395,5 @@ def _stored(run: Run) -> StoredRun:
         n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
         arm=tags[names.TAG_ARM],
         seed=int(tags[names.TAG_SEED]),
+        search=tags.get(names.TAG_SEARCH, ""),
     )

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from ablations import devices, outcomes, probes
+from ablations import devices, outcomes, probes, training
 from ablations.evaluation import evaluate_test
 from ablations.outcomes import Job, Outcome, Watch, environment_of
 from ablations.programs import initial_model
@@ -249,3 +249,34 @@ def test_a_trained_run_is_not_lost_by_a_clock(run, placed, train):
     assert found.record.state is RunState.FINISHED
     assert found.message == "latency: RuntimeError: no batch of 256"
     assert not any(name.startswith("cost/latency") for name in found.record.metrics)
+
+
+@pytest.fixture
+def trial(run):
+    split = {"name": "digits", "validation": 100}
+    one = run(control=RELU, dataset=split, recipe={"epochs": 2, "batch_size": 32})
+    return replace(one, trial=0, search="example: control [0123]", curves="validation")
+
+
+def test_a_trial_leaves_its_validation_numbers_and_no_file(trial, perform):
+    outcome = perform(Job(trial, ("shift",)))
+    record = outcome.record
+    assert (record.state, record.kind, record.message) == (RunState.FINISHED, "tuning", "")
+    assert record.metrics["validation/accuracy"] == record.curves["validation/accuracy"][-1]
+    assert not [name for name in record.metrics if name.startswith(("test/", "probe/"))]
+    assert (outcome.files, outcome.measurements) == ({}, ())
+    assert (record.spec["trial"], record.spec["search"]) == (0, "example: control [0123]")
+
+
+def test_a_planted_read_of_the_test_images_fails_the_trial(trial, perform, monkeypatch):
+    evaluated = training._epoch_evaluation
+
+    def peeking(model, run, data):
+        evaluate_test(model, run, data)
+        return evaluated(model, run, data)
+
+    monkeypatch.setattr(training, "_epoch_evaluation", peeking)
+    record = perform(Job(trial)).record
+    assert record.state is RunState.FAILED
+    assert record.message.startswith("SealedTestError: a trial asked for the test images")
+    assert perform(Job(replace(trial, trial=None, search=""))).record.state is RunState.FINISHED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 
 from ablations import seeds
 from ablations.data import split
+from ablations.errors import SealedTestError
 from ablations.run_data import place
 
 
@@ -54,4 +55,30 @@ def test_data_of_two_seeds_are_the_same_images_split_in_two_ways(run, placed):
 def test_every_tensor_of_a_run_is_on_its_device(run, digits):
     dataset = {"name": "digits", "validation": 100}
     data = place(digits, run(dataset=dataset), torch.device("meta"))
-    assert {getattr(data, field.name).device.type for field in fields(data)} == {"meta"}
+    held = [getattr(data, field.name) for field in fields(data) if field.name != "test"]
+    assert {tensor.device.type for tensor in (*held, *data.test)} == {"meta"}
+
+
+@pytest.fixture
+def trial(run):
+    """A trial: its seed is its own, its split that of all trials."""
+
+    def make(number):
+        planned = run(seed=1_000_000 + number, dataset={"name": "digits", "validation": 100})
+        return replace(planned, trial=number)
+
+    return make
+
+
+def test_the_test_images_are_closed_to_a_trial(trial, placed):
+    data = placed(trial(3))
+    for name in ("test_images", "test_labels"):
+        with pytest.raises(SealedTestError, match="a trial asked for the test images"):
+            getattr(data, name)
+
+
+def test_trials_share_one_split_and_runs_of_the_report_do_not(trial, run, placed):
+    one, other = placed(trial(0)), placed(trial(5))
+    assert torch.equal(one.validation, other.validation)
+    reported = placed(run(seed=1_000_005, dataset={"name": "digits", "validation": 100}))
+    assert not torch.equal(reported.validation, other.validation)

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ablations.probes import SHIFTS
-from ablations.spec import SHIFT_METRICS, DataSpec, EndpointSpec, Recipe, canonical, changed
+from ablations.spec import (
+    SHIFT_METRICS,
+    DataSpec,
+    EndpointSpec,
+    Recipe,
+    StudySpec,
+    canonical,
+    changed,
+)
 
 
 def problems(kind, **values):
@@ -189,3 +197,28 @@ def test_canonical_makes_tuples_lists_and_keys_text():
 def test_canonical_refuses_what_json_cannot_hold(number):
     with pytest.raises(ValueError, match=f"{number!r} has no place in JSON"):
         canonical({"a": [number]})
+
+
+def test_a_tuned_study_reads_again_as_it_was_written(study):
+    space = {
+        "learning_rate": {"low": "1e-4", "high": 0.1, "log": True},
+        "batch_size": ["32", 64],
+        "epochs": {"low": 1, "high": 5, "step": 2},
+    }
+    made = study(tuning={"trials": 8, "space": space, "validation": 20})
+    again = StudySpec.model_validate(made.model_dump(mode="json", exclude_unset=True))
+    assert again == made
+    assert made.tuning.space["batch_size"].values == (32, 64)
+
+
+def test_a_search_tunes_on_its_own_images_or_on_those_the_study_keeps_out(study):
+    search = {"trials": 2, "space": {"learning_rate": [0.1, 1]}}
+    split = {"name": "digits", "subset": 100, "validation": 30}
+    assert study(tuning={**search, "validation": 20}).tuning_validation == 20
+    assert study(tuning=search, dataset=split).tuning_validation == 30
+    assert study(tuning={**search, "validation": 20}, dataset=split).tuning_validation == 20
+
+
+def test_a_grid_has_as_many_trials_as_cells(study):
+    search = {"sampler": "grid", "space": {"learning_rate": [0.1, 1], "batch_size": [8, 16, 32]}}
+    assert study(tuning={**search, "validation": 20}).tuning.n_trials == 6

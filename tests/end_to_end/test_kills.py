@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kills import Subject, at_a_moment
+from kills import AT_TUNING, Subject, at_a_moment
 
 from ablations import faults
 
@@ -53,7 +53,8 @@ def subject(home, store_uri, tiny) -> Subject:
 
 
 def _points():
-    names = [name for name in faults.POINTS if name != "commit"] + COMMITS
+    others = ("commit", *AT_TUNING)  # `test_tuning` has a study that tunes
+    names = [name for name in faults.POINTS if name not in others] + COMMITS
     for name in names:
         is_fast = name in ALWAYS or name == COMMITS[4]
         yield pytest.param(name, id=name, marks=() if is_fast else pytest.mark.slow)
