@@ -124,14 +124,15 @@ def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Ques
 def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> frozenset[int] | None:
     """Seeds behind a verdict that was shown for this pair, under any name and either way round.
 
-    Verdicts are remembered of contrasts at the shared recipe; a report of a tuned study shows both.
+    Verdicts are shown, and remembered, of contrasts at the shared recipe.
     """
-    pair = frozenset((spec.arm, spec.control))
-    named = {one.name: frozenset((one.arm, one.control)) for one in plan.contrasts}
+    if spec.comparison != "shared":
+        return None
+    named = {one.name: _pair(one) for one in plan.contrasts if one.comparison == "shared"}
     seeds = [
         frozenset(held)
         for name, held in plan.shown.items()
-        if name == spec.name or named.get(name) == pair
+        if name == spec.name or named.get(name) == _pair(spec)
     ]
     return sorted(seeds, key=len)[0] if seeds else None
 

@@ -52,6 +52,7 @@ def test_every_key_of_the_contract_is_there():
         "curves",
         "per_class",
         "probes",
+        "tuning",
         "budget",
         "sequential",
         "variance_budget",
