@@ -80,7 +80,8 @@ def verdict_table(results: Document) -> Table:
 
 def _verdict_row(contrast: Document, unit: Unit, *, names_family: bool) -> tuple[Cell, ...]:
     mark = VERDICTS[contrast["verdict"]]
-    family = f" ({contrast['family']})" if names_family else ""
+    tuned = "tuned, " if contrast["comparison"] == "tuned" else ""
+    family = f" ({tuned}{contrast['family']})" if names_family else ""
     detectable = contrast["minimum_detectable"]
     return (
         words(contrast["name"] + family),

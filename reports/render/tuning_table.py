@@ -86,7 +86,7 @@ def _chosen(arm: Mapping[str, Any], key: str) -> Cell:
 
 
 def _share(share: float | None) -> Cell:
-    return Cell(numbers.MISSING if share is None else f"{share:.0%}", share)
+    return Cell(numbers.MISSING if share is None else f"{100 * share:.0f} %", share)
 
 
 def _number(value: object) -> str:

@@ -59,7 +59,7 @@ def test_every_arm_has_its_trials_what_was_chosen_and_what_mattered(tuned):
         "importance of batch_size",
     ]
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["control", "20", "1", "2", "87.31", "0.0981 (upper end)", "32", "91%", "9%"],
+        ["control", "20", "1", "2", "87.31", "0.0981 (upper end)", "32", "91 %", "9 %"],
         ["relu", "7", "1", "2", *[MISSING] * 5],
     ]
 
