@@ -71,6 +71,15 @@ def test_every_figure_comes_with_what_it_shows(results, gallery):
     assert all(len(picture.data.splitlines()) > 1 for picture in gallery.values())
 
 
+def test_names_in_the_data_of_a_figure_are_no_formulas(results, costs):
+    results["arms"][1]["name"] = results["contrasts"][0]["arm"] = "=1+1"
+    data = pictures(results | {"curves": [], "probes": {}}, costs)["estimation"].data
+    rows = list(csv.DictReader(io.StringIO(data)))
+    assert "'=1+1" in {row["label"] for row in rows}
+    numbers = [float(row["number"]) for row in rows if row["kind"] == "difference"]
+    assert min(numbers) < 0
+
+
 def test_files_are_as_wide_as_a_text_or_a_column_and_always_the_same(results, costs):
     results |= {"curves": [], "probes": {}}
     files = figure_files(results, costs, ["png", "pdf", "svg"])
