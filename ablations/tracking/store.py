@@ -236,6 +236,14 @@ class MlflowStore:
                     path.write_bytes(content)
                 self.client.log_artifacts(run_id, temporary, artifact_path=folder)
 
+    def not_stored(self, run_id: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those of some files that a run does not have, byte for byte."""
+        return {
+            name: content
+            for name, content in files.items()
+            if self.read_file(run_id, name) != content
+        }
+
     def read_file(self, run_id: str, name: str) -> bytes | None:
         """One artifact's bytes, or None if the run has none of that name."""
         with reaching(self.uri):
