@@ -27,7 +27,7 @@ from reports.figures.canvas import (
 from reports.figures.detail_tables import class_table, confusion_table, image_rows, pixels
 from reports.figures.labels import shortened, wrapped
 from reports.figures.palette import BLUE, GRID, INK, MUTED, SLATE, VERMILLION
-from reports.figures.tables import Document, beside_control, records
+from reports.figures.tables import Document, arm_label, beside_control, by_cell, records
 
 CLEAR = LinearSegmentedColormap.from_list("clear", [to_rgba(BLUE, 0.0), to_rgba(BLUE, 1.0)])
 """From nothing to blue: the paper shows through, light or dark."""
@@ -79,13 +79,13 @@ def draw_image(image: Document, ax: Axes) -> None:
 def class_figure(results: Document, *, narrow: bool) -> Figure:
     """A panel a contrast, classes in common rows."""
     table = class_table(results)
-    contrasts = list(dict.fromkeys(table["contrast"]))
+    contrasts = by_cell(table, "contrast")
     labels = list(dict.fromkeys(table["label"]))
     room = Room(title=0.33, key=0.0, left=0.78, height=0.155 * max(len(labels), 4))
     figure, grid = panel_grid(len(contrasts), room, narrow=narrow)
-    for name, ax in zip(contrasts, grid, strict=True):
-        draw_class_differences(table[table["contrast"] == name], ax)
-        ax.set_title(wrapped(beside_control(results, name), 17 if narrow else 21))
+    for (contrast, own), ax in zip(contrasts.items(), grid, strict=True):
+        draw_class_differences(own, ax)
+        ax.set_title(wrapped(beside_control(results, *contrast), 17 if narrow else 21))
         ax.set_ylim(len(labels) - 0.4, -0.6)
         names = [shortened(label, 16) for label in labels] if is_leftmost(ax, grid) else []
         ax.set_yticks(range(len(labels)), names or [""] * len(labels))
@@ -101,16 +101,16 @@ def class_figure(results: Document, *, narrow: bool) -> Figure:
 def confusion_figure(results: Document, *, narrow: bool) -> Figure:
     """A panel an arm, on one scale of colour."""
     table = confusion_table(results)
-    arms = list(dict.fromkeys(table["arm"]))
+    arms = by_cell(table)
     room = Room(title=0.33, key=0.0, left=0.78, height=None, labels=0.08, foot=0.6)
     figure, grid = panel_grid(len(arms), room, narrow=narrow)
     wrong = table[table["row"] != table["column"]]
     most = wrong["share"].max() or 1.0
-    for arm, ax in zip(arms, grid, strict=True):
-        draw_confusion(table[table["arm"] == arm], ax)
+    for (arm, own), ax in zip(arms.items(), grid, strict=True):
+        draw_confusion(own, ax)
         ax.collections[0].set_clim(0, most)
-        ax.set_title(wrapped(arm, 17 if narrow else 21))
-        names = list(dict.fromkeys(table[table["arm"] == arm]["true"]))
+        ax.set_title(wrapped(arm_label(*arm), 17 if narrow else 21))
+        names = list(dict.fromkeys(own["true"]))
         _class_ticks(ax, names, down=is_leftmost(ax, grid), across=is_lowest(ax, grid))
     return figure
 
@@ -134,13 +134,14 @@ def image_figure(results: Document, *, narrow: bool) -> Figure:
     columns = 4 if narrow else 8
     page = NARROW_INCHES if narrow else WIDE_INCHES
     cell, head, foot = (page - GUTTER) / columns, 0.22, 0.46
-    lines = [-(-len(images) // columns) for _, images in rows]
+    lines = [-(-len(images) // columns) for images in rows.values()]
     heights = [head + n * (cell - GAP + foot) for n in lines]
     figure = Figure(figsize=(page, sum(heights) + GAP))
     top = GAP
-    for (name, images), height in zip(rows, heights, strict=True):
+    for (contrast, images), height in zip(rows.items(), heights, strict=True):
         at = 1 - top / figure.get_figheight()
-        figure.text(0, at, shortened(beside_control(results, name), 52 if narrow else 96), va="top")
+        name = shortened(beside_control(results, *contrast), 52 if narrow else 96)
+        figure.text(0, at, name, va="top")
         for index, image in enumerate(images):
             line, column = divmod(index, columns)
             y = top + head + line * (cell - GAP + foot)

@@ -85,19 +85,19 @@ def draw_reference(table: pd.DataFrame, ax: Axes) -> None:
 def curves_figure(results: Document, measure: str, *, narrow: bool) -> Figure:
     """A grid of panels with common axes, one an arm, in the study's order."""
     table = tables.curve_table(results, measure)
-    arms = list(dict.fromkeys(table["arm"]))
-    control = tables.main_control(results)
-    arms.sort(key=lambda arm: arm != control)
-    titles = [wrapped(arm, 16 if narrow else 23) for arm in arms]
+    curves = tables.by_cell(table)
+    control = (tables.main_control(results), "shared")
+    cells = sorted(curves, key=lambda cell: cell != control)
+    titles = [wrapped(tables.arm_label(*cell), 16 if narrow else 23) for cell in cells]
     height = 0.33 if any("\n" in title for title in titles) else 0.21
-    figure, grid = panel_grid(len(arms), Room(title=height), narrow=narrow)
-    for arm, title, ax in zip(arms, titles, grid, strict=True):
-        draw_curves(table[table["arm"] == arm], ax)
-        if control is not None and arm != control:
-            draw_reference(table[table["arm"] == control], ax)
+    figure, grid = panel_grid(len(cells), Room(title=height), narrow=narrow)
+    for cell, title, ax in zip(cells, titles, grid, strict=True):
+        draw_curves(curves[cell], ax)
+        if cells[0] == control != cell:
+            draw_reference(curves[cells[0]], ax)
         ax.set_title(title)
     _common_axes(grid, table, axis_label(measure))
-    _split_key(figure, list(dict.fromkeys(table["split"])), has_control=control is not None)
+    _split_key(figure, list(dict.fromkeys(table["split"])), has_control=cells[0] == control)
     return figure
 
 
