@@ -60,8 +60,8 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         notes=method_notes(results),
         flags=tables.worn_flags(results),
         matched=tables.matched_contrasts(results),
-        warnings=_by_code(_about(results, "warnings", "")),
-        refusals=_about(results, "refusals", ""),
+        warnings=_by_code(_of_study(results["warnings"])),
+        refusals=_of_study(results["refusals"]),
         told=_told(results),
     )
 
@@ -89,17 +89,16 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _about(results: Document, kind: str, about: str) -> list[Document]:
-    """The warnings or refusals about one contrast or arm; with no name those about the study."""
-    return [note for note in results[kind] if note["about"] == about]
+def _of_study(notes: Sequence[Document]) -> list[Document]:
+    """Those about the study as a whole."""
+    return [note for note in notes if note["kind"] == "study"]
 
 
-def _told(results: Document) -> dict[tuple[str, str], list[Document]]:
-    """Refusals, then warnings, by the contrast or arm and recipe that they are about."""
-    told: dict[tuple[str, str], list[Document]] = {}
+def _told(results: Document) -> dict[tuple[str, str, str], list[Document]]:
+    """Refusals, then warnings, by what they are about: kind, name and recipe."""
+    told: dict[tuple[str, str, str], list[Document]] = {}
     for note in (*results["refusals"], *results["warnings"]):
-        if note["about"]:
-            told.setdefault((note["about"], note["comparison"]), []).append(note)
+        told.setdefault((note["kind"], note["about"], note["comparison"]), []).append(note)
     return told
 
 
