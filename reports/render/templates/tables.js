@@ -1,6 +1,6 @@
 // Tables sort by the heading that is pressed, and long ones show only the rows with the words
 // typed above them; without this script nothing is lost.
-const LONG = 8;
+const LONG = 12;
 
 function sorts(table) {
   const heads = [...table.tHead.rows[0].cells];
