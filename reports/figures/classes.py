@@ -33,6 +33,8 @@ CLEAR = LinearSegmentedColormap.from_list("clear", [to_rgba(BLUE, 0.0), to_rgba(
 """From nothing to blue: the paper shows through, light or dark."""
 
 MANY_CLASSES = 12
+UPRIGHT = 2
+"""Characters of class names that stand side by side; longer ones are turned."""
 GUTTER, GAP = 0.44, 0.07
 """Inches left of the images, for words, and between them."""
 
@@ -87,7 +89,7 @@ def class_figure(results: Document, *, narrow: bool) -> Figure:
         draw_class_differences(own, ax)
         ax.set_title(wrapped(beside_control(results, *contrast), 17 if narrow else 21))
         ax.set_ylim(len(labels) - 0.4, -0.6)
-        names = [shortened(label, 16) for label in labels] if is_leftmost(ax, grid) else []
+        names = [_class_name(label) for label in labels] if is_leftmost(ax, grid) else []
         ax.set_yticks(range(len(labels)), names or [""] * len(labels))
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("points" if is_lowest(ax, grid) else "")
@@ -102,7 +104,9 @@ def confusion_figure(results: Document, *, narrow: bool) -> Figure:
     """A panel an arm, on one scale of colour."""
     table = confusion_table(results)
     arms = by_cell(table)
-    room = Room(title=0.33, key=0.0, left=0.78, height=None, labels=0.08, foot=0.6)
+    longest = max(len(_class_name(name)) for name in table["true"])
+    foot = 0.1 + 0.046 * longest
+    room = Room(title=0.33, key=0.0, left=0.78, height=None, labels=0.08, foot=foot)
     figure, grid = panel_grid(len(arms), room, narrow=narrow)
     wrong = table[table["row"] != table["column"]]
     most = wrong["share"].max() or 1.0
@@ -115,13 +119,18 @@ def confusion_figure(results: Document, *, narrow: bool) -> Figure:
     return figure
 
 
+def _class_name(name: str) -> str:
+    return shortened(name, 16)
+
+
 def _class_ticks(ax: Axes, names: list[str], *, down: bool, across: bool) -> None:
     """Class names at the outer panels; of many classes every so many-th."""
     step = -(-len(names) // MANY_CLASSES)
     at = [place + 0.5 for place in range(0, len(names), step)]
-    shown = [shortened(name, 16) for name in names[::step]]
+    shown = [_class_name(name) for name in names[::step]]
     ax.set_yticks(at, shown if down else [""] * len(at), rotation=0)
-    ax.set_xticks(at, shown if across else [""] * len(at), rotation=90)
+    upright = max(map(len, shown)) <= UPRIGHT
+    ax.set_xticks(at, shown if across else [""] * len(at), rotation=0 if upright else 90)
     ax.tick_params(length=0, labelsize=6.5, pad=2)
     ax.grid(visible=False)
     for spine in ax.spines.values():

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
-from reports.figures.units import difference_unit, spoken, unit_of
+from reports.figures.units import amount, spoken
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
@@ -117,9 +117,7 @@ def _endpoint(results: Document) -> str:
     words = f"{spoken(metric)}, {better} is better"
     if endpoint["margin"] is None:
         return words
-    return (
-        f"{words}; margin {unit_of(metric).shown(endpoint['margin']):g} {difference_unit(metric)}"
-    )
+    return f"{words}; margin {amount(endpoint['margin'], metric)}"
 
 
 def _colours() -> str:
