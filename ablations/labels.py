@@ -13,12 +13,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from ablations.data import Dataset, prepare, probed_sample
+from ablations.data import Dataset, prepare, probed_sample, stratified
 from ablations.plan import Plan
 from ablations.record import digest, labels_file
 from ablations.spec import DataSpec
+
+PIXEL_BYTES = 2**24
+"""What the kept pixels of one data set take at the most, before they are compressed: 16 MiB.
+
+All the images of a sample of 28x28 or 32x32 fit; of 224x224 in colour, 111 do.
+"""
 
 LabelArray = npt.NDArray[np.int16]
 
@@ -44,7 +51,9 @@ def label_content(raw: Dataset, spec: DataSpec, *, with_images: bool) -> bytes:
     Args:
         raw: The data set as loaded.
         spec: What an arm asks of it.
-        with_images: Whether pixels of a sample are kept; else those two arrays are not there.
+        with_images: Whether pixels of a sample are kept: of as many of the images that probes look
+            at as `PIXEL_BYTES` hold. Else, and where they hold none, those two arrays are not
+            there.
 
     Returns:
         A compressed `.npz` without pickles.
@@ -59,8 +68,8 @@ def label_content(raw: Dataset, spec: DataSpec, *, with_images: bool) -> bytes:
         "class_names": np.array(raw.class_names, dtype=np.str_),
         "labels_digest": np.str_(labels_digest(labels)),
     }
-    if with_images:
-        chosen = probed_sample(raw.test_labels)
+    chosen = _pictured(raw, spec) if with_images else torch.zeros(0, dtype=torch.int64)
+    if len(chosen):
         arrays |= {"indices": chosen.numpy(), "pixels": _pixels(raw, spec, chosen)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -75,6 +84,15 @@ def as_labels(labels: Tensor) -> LabelArray:
 def labels_digest(labels: LabelArray) -> str:
     """By which predictions and labels are known to be of the same test images."""
     return digest(labels.tolist())
+
+
+def _pictured(raw: Dataset, spec: DataSpec) -> Tensor:
+    """Of which of the images that probes look at pixels are kept: of all, if they have room."""
+    chosen = probed_sample(raw.test_labels)
+    room = PIXEL_BYTES // _pixels(raw, spec, chosen[:1]).nbytes
+    if room >= len(chosen):
+        return chosen
+    return chosen[stratified(raw.test_labels[chosen], room, np.random.default_rng(0))]
 
 
 def _pixels(raw: Dataset, spec: DataSpec, chosen: Tensor) -> npt.NDArray[np.uint8]:

@@ -55,6 +55,7 @@ def refusals(
                 "one_run" if is_one else "two_runs",
                 f"{_label(arm)} has {'one finished run' if is_one else 'two finished runs'}: shown "
                 f"as it is, without interval, test or rank",
+                "arm",
                 arm.name,
                 arm.comparison,
             )
@@ -81,7 +82,7 @@ def _without_interval(contrast: ContrastResult) -> Message:
             f"on {contrast.n_pairs} pairs: with seeds added after a verdict was shown an interval "
             "takes 6 at the least, and more in a family; add seeds"
         )
-    return Message(code, f"{where} {why}", contrast.name, contrast.comparison)
+    return Message(code, f"{where} {why}", "contrast", contrast.name, contrast.comparison)
 
 
 def warnings(
@@ -95,11 +96,12 @@ def warnings(
     yield from _seed_warning(plan.seeds or {s for runs in outcomes.values() for s in runs})
     for arm in arms:
         for note in _arm_warnings(plan, arm, outcomes):
-            yield replace(note, about=arm.name, comparison=arm.comparison)
+            yield replace(note, kind="arm", about=arm.name, comparison=arm.comparison)
     by_cell = {(arm.name, arm.comparison): arm for arm in arms}
     for contrast in contrasts:
         for note in _contrast_warnings(contrast, by_cell, plan):
-            yield replace(note, about=contrast.name, comparison=contrast.comparison)
+            name, comparison = contrast.name, contrast.comparison
+            yield replace(note, kind="contrast", about=name, comparison=comparison)
     yield from _unreachable(questions, contrasts)
 
 

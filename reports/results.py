@@ -73,12 +73,14 @@ class Message:
     """A warning or a refusal: a stable code for programs, a sentence for people.
 
     Attributes:
-        about: The contrast or arm that it is about, at the recipe of `comparison`; empty where it
-            is about the study.
+        kind: Of what it is about: an arm and a contrast may have one name.
+        about: Name of the arm or contrast that it is about, at the recipe of `comparison`; empty
+            where it is about the study.
     """
 
     code: Code
     text: str
+    kind: Literal["study", "arm", "contrast"] = "study"
     about: str = ""
     comparison: str = ""
 

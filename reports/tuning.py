@@ -75,6 +75,7 @@ def tuning_notes(tuning: Tuning, contrasts: Sequence[ContrastResult]) -> Iterato
                 "search_short",
                 f"arm {arm['arm']!r}: {n_done} of {n_asked} trials were completed, so its recipe "
                 "was searched for less than was planned",
+                "arm",
                 arm["arm"],
                 "tuned",
             )
@@ -91,6 +92,7 @@ def _disagreement(
         f"{tuned.name}: {shared.verdict} at the shared recipe, {tuned.verdict} where each arm has "
         f"the recipe that tuning chose for it: {arm} for {tuned.arm!r}, {control} for "
         f"{tuned.control!r}. What the shared recipe shows is of that recipe as much as of the arm",
+        "contrast",
         tuned.name,
         "tuned",
     )
@@ -105,6 +107,7 @@ def _edge(arm: Mapping[str, Any], key: str, side: str, axis: Mapping[str, Any]) 
         f"arm {arm['arm']!r}: the {key} that was chosen, {_number(arm['chosen'][key])}, lies at "
         f"the {end} end of what was searched, {_number(low)} to {_number(high)}; better may lie "
         f"beyond it: widen tuning.space.{key}",
+        "arm",
         arm["arm"],
         "tuned",
     )

@@ -46,7 +46,6 @@ def read_artifact(address: str, name: str, uri: str) -> bytes:
     Raises:
         StoreError: There is none of that name, or it cannot be had.
     """
-    from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
     from mlflow.utils.uri import append_to_uri_path
 
@@ -55,8 +54,20 @@ def read_artifact(address: str, name: str, uri: str) -> bytes:
         if folder is not None:
             return (folder / name).read_bytes()
         with tempfile.TemporaryDirectory(prefix="ablations-") as temporary:
-            found = download_artifacts(artifact_uri=place, dst_path=temporary, tracking_uri=uri)
-            return Path(found).read_bytes()
+            return Path(_download(address, name, uri, temporary)).read_bytes()
     except (OSError, MlflowException) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise StoreError(f"tracking store {uri}: cannot read {place}: {reason:.300}") from error
+
+
+def _download(address: str, name: str, uri: str, to: str) -> str:
+    """The path of a file that MLflow has brought into the folder `to`."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.utils.uri import append_to_uri_path
+
+    if urlsplit(address).scheme == "mlflow-artifacts":
+        from ablations.tracking.served import ServedFiles
+
+        return str(ServedFiles(address, tracking_uri=uri).download_artifacts(name, to))
+    place = append_to_uri_path(address, name)
+    return str(download_artifacts(artifact_uri=place, dst_path=to, tracking_uri=uri))

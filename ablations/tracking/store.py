@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from ablations import faults
 from ablations import record as names
-from ablations.designs import level_text
 from ablations.errors import StoreError
 from ablations.record import OpenRun, RunRecord, RunState, StoredRun
-from ablations.spec import TUNING_SEED
 from ablations.tracking.artifacts import local_folder, write_whole
+from ablations.tracking.entities import open_run, run_metrics, run_params, run_tags, stored_run
 from ablations.tracking.opening import mlflow_settings, open_client, reaching, sqlite_path
 from ablations.tracking.outbox import Entry
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-PAGE = 1000
+PAGE = 500  # runs that are asked for at once: a busy server gives 1,000 too late for the timeout
 DEFAULT_STORE = "mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 _log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class MlflowStore:
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
             found = search_runs(self.client, experiments, run_filter(kind=kind))
-            return [_stored(run) for run in found if names.TAG_STATE in run.data.tags]
+            return [stored_run(run) for run in found if names.TAG_STATE in run.data.tags]
 
     def open_studies(self) -> list[str]:
         """Studies whose parent run is marked RUNNING."""
@@ -101,7 +100,7 @@ class MlflowStore:
             run.data.tags[names.TAG_STUDY]: run.data.tags.get(names.TAG_HOST, "") for run in parents
         }
         ours = (names.KIND_STUDY, names.KIND_RUN, names.KIND_TUNING)
-        return [_open(run, hosts) for run in found if run.data.tags.get(names.TAG_KIND) in ours]
+        return [open_run(run, hosts) for run in found if run.data.tags.get(names.TAG_KIND) in ours]
 
     def end(self, run: OpenRun) -> None:
         """End a run whose driver could not: KILLED, or as its state says."""
@@ -243,6 +242,14 @@ class MlflowStore:
                     path.write_bytes(content)
                 self.client.log_artifacts(run_id, temporary, artifact_path=folder)
 
+    def not_stored(self, run_id: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those of some files that a run does not have, byte for byte."""
+        return {
+            name: content
+            for name, content in files.items()
+            if self.read_file(run_id, name) != content
+        }
+
     def read_file(self, run_id: str, name: str) -> bytes | None:
         """One artifact's bytes, or None if the run has none of that name."""
         with reaching(self.uri):
@@ -294,106 +301,3 @@ def source_tags() -> dict[str, str]:
     user = os.environ.get("USER") or os.environ.get("USERNAME") or ""
     tags = {"mlflow.source.name": "ablations", "mlflow.source.type": "LOCAL"}
     return tags | ({"mlflow.user": user} if user else {})
-
-
-def run_tags(record: RunRecord) -> dict[str, str]:
-    """Tags of a run, less its state."""
-    tags = {
-        names.TAG_KIND: record.kind,
-        names.TAG_ARM: record.arm,
-        names.TAG_COMPARISON: record.comparison,
-        names.TAG_VARIANT: str(record.spec["variant"]),
-        names.TAG_SEED: str(record.seed),
-        names.TAG_RUN_KEY: record.run_key,
-        names.TAG_ENV_KEY: record.env_key,
-        names.TAG_PLACE_KEY: record.environment.place_key,
-        names.TAG_ATTEMPT: str(record.attempt),
-    }
-    if record.kind == names.KIND_TUNING:
-        tags[names.TAG_SEARCH] = str(record.spec["search"])
-        tags[names.TAG_TRIAL] = str(record.spec["trial"])
-        tags[names.TAG_SPLIT_SEED] = str(TUNING_SEED)
-    for item in record.measurements:
-        tags[names.TAG_PROBE_PREFIX + item.probe] = item.probe_key
-    if record.reused_from:
-        tags[names.TAG_REUSED_FROM] = record.reused_from
-    if record.message:
-        tags["message"] = record.message[:5000]
-    return tags
-
-
-def run_params(record: RunRecord) -> list[Any]:
-    """`level.*`, `recipe.*`, `dataset.*`: the same keys for every run of a family."""
-    from mlflow.entities import Param
-
-    groups = {
-        "level": record.spec["levels"],
-        "recipe": record.spec["recipe"],
-        "dataset": record.spec["dataset"],
-    }
-    return [
-        Param(f"{group}.{key}", level_text(value)[:6000])
-        for group, values in groups.items()
-        for key, value in values.items()
-    ]
-
-
-def run_metrics(record: RunRecord) -> list[Metric]:
-    """Curves by epoch; what is known once stands at step 0, where MLflow's UI draws bars."""
-    from mlflow.entities import Metric
-
-    stamp = record.finished_ms
-    curves = [
-        Metric(name, value, stamp, epoch)
-        for name, values in record.curves.items()
-        for epoch, value in enumerate(values, start=1)
-    ]
-    curves += [
-        Metric("cost/seconds_of_epoch", value, stamp, epoch)
-        for epoch, value in enumerate(record.epoch_seconds, start=1)
-    ]
-    once = {name: value for name, value in record.metrics.items() if name not in record.curves}
-    once |= {f"cost/{name}": record.spec[name] for name in ("n_parameters", "n_macs")}
-    probed = [
-        Metric(name, float(value), item.measured_ms or stamp, 0)
-        for item in record.measurements
-        for name, value in item.metrics.items()
-    ]
-    return curves + [Metric(name, float(value), stamp, 0) for name, value in once.items()] + probed
-
-
-def _open(run: Run, hosts: Mapping[str, str]) -> OpenRun:
-    tags = run.data.tags
-    study = tags.get(names.TAG_STUDY, "")
-    return OpenRun(
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        study=study,
-        is_study=tags[names.TAG_KIND] == names.KIND_STUDY,
-        run_key=tags.get(names.TAG_RUN_KEY, ""),
-        attempt=int(tags.get(names.TAG_ATTEMPT, 0)),
-        state=RunState(tags[names.TAG_STATE]) if names.TAG_STATE in tags else None,
-        host=hosts.get(study, ""),
-    )
-
-
-def _stored(run: Run) -> StoredRun:
-    tags = run.data.tags
-    prefix = names.TAG_PROBE_PREFIX
-    return StoredRun(
-        run_id=run.info.run_id,
-        study=tags.get(names.TAG_STUDY, ""),
-        run_key=tags[names.TAG_RUN_KEY],
-        env_key=tags[names.TAG_ENV_KEY],
-        attempt=int(tags[names.TAG_ATTEMPT]),
-        state=RunState(tags[names.TAG_STATE]),
-        probe_keys={
-            key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)
-        },
-        train_seconds=run.data.metrics.get("cost/train_seconds", 0.0),
-        images_per_second=run.data.metrics.get("cost/images_per_second", 0.0),
-        n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
-        arm=tags[names.TAG_ARM],
-        seed=int(tags[names.TAG_SEED]),
-        search=tags.get(names.TAG_SEARCH, ""),
-    )

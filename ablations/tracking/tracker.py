@@ -91,7 +91,7 @@ class Tracker:
     def open_study(self, plan: Plan, files: Mapping[str, bytes] | None = None) -> list[str]:
         """Make the study's parent run, or open it again, and store the plan with its history.
 
-        `files` are stored beside them, in the place of those of the same names.
+        `files` are stored beside them; those that are there already are not written again.
 
         Returns:
             See `changes`.
@@ -120,7 +120,7 @@ class Tracker:
                     record.PLAN_FILE: as_json(content),
                     record.HISTORY_FILE: as_json(past),
                     record.STUDY_FILE: study_text.encode(),
-                    **(files or {}),
+                    **self.store.not_stored(parent, files or {}),
                 },
             )
         faults.reach("plan_stored")

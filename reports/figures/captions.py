@@ -168,7 +168,7 @@ def confusion(results: Document) -> str:
     most = wrong.sort_values("share", ascending=False, kind="stable").iloc[0]
     return (
         f"{said} The darkest is {most['share']:.1f}{PER_CENT}: {most['true']} taken for"
-        f" {most['predicted']} ({most['arm']})."
+        f" {most['predicted']} ({tables.arm_label(most['arm'], most['comparison'])})."
     )
 
 

@@ -27,12 +27,14 @@ from reports.figures.canvas import (
 from reports.figures.detail_tables import class_table, confusion_table, image_rows, pixels
 from reports.figures.labels import shortened, wrapped
 from reports.figures.palette import BLUE, GRID, INK, MUTED, SLATE, VERMILLION
-from reports.figures.tables import Document, beside_control, records
+from reports.figures.tables import Document, arm_label, beside_control, by_cell, records
 
 CLEAR = LinearSegmentedColormap.from_list("clear", [to_rgba(BLUE, 0.0), to_rgba(BLUE, 1.0)])
 """From nothing to blue: the paper shows through, light or dark."""
 
 MANY_CLASSES = 12
+UPRIGHT = 2
+"""Characters of class names that stand side by side; longer ones are turned."""
 GUTTER, GAP = 0.44, 0.07
 """Inches left of the images, for words, and between them."""
 
@@ -79,15 +81,15 @@ def draw_image(image: Document, ax: Axes) -> None:
 def class_figure(results: Document, *, narrow: bool) -> Figure:
     """A panel a contrast, classes in common rows."""
     table = class_table(results)
-    contrasts = list(dict.fromkeys(table["contrast"]))
+    contrasts = by_cell(table, "contrast")
     labels = list(dict.fromkeys(table["label"]))
     room = Room(title=0.33, key=0.0, left=0.78, height=0.155 * max(len(labels), 4))
     figure, grid = panel_grid(len(contrasts), room, narrow=narrow)
-    for name, ax in zip(contrasts, grid, strict=True):
-        draw_class_differences(table[table["contrast"] == name], ax)
-        ax.set_title(wrapped(beside_control(results, name), 17 if narrow else 21))
+    for (contrast, own), ax in zip(contrasts.items(), grid, strict=True):
+        draw_class_differences(own, ax)
+        ax.set_title(wrapped(beside_control(results, *contrast), 17 if narrow else 21))
         ax.set_ylim(len(labels) - 0.4, -0.6)
-        names = [shortened(label, 16) for label in labels] if is_leftmost(ax, grid) else []
+        names = [_class_name(label) for label in labels] if is_leftmost(ax, grid) else []
         ax.set_yticks(range(len(labels)), names or [""] * len(labels))
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("points" if is_lowest(ax, grid) else "")
@@ -101,27 +103,34 @@ def class_figure(results: Document, *, narrow: bool) -> Figure:
 def confusion_figure(results: Document, *, narrow: bool) -> Figure:
     """A panel an arm, on one scale of colour."""
     table = confusion_table(results)
-    arms = list(dict.fromkeys(table["arm"]))
-    room = Room(title=0.33, key=0.0, left=0.78, height=None, labels=0.08, foot=0.6)
+    arms = by_cell(table)
+    longest = max(len(_class_name(name)) for name in table["true"])
+    foot = 0.1 + 0.046 * longest
+    room = Room(title=0.33, key=0.0, left=0.78, height=None, labels=0.08, foot=foot)
     figure, grid = panel_grid(len(arms), room, narrow=narrow)
     wrong = table[table["row"] != table["column"]]
     most = wrong["share"].max() or 1.0
-    for arm, ax in zip(arms, grid, strict=True):
-        draw_confusion(table[table["arm"] == arm], ax)
+    for (arm, own), ax in zip(arms.items(), grid, strict=True):
+        draw_confusion(own, ax)
         ax.collections[0].set_clim(0, most)
-        ax.set_title(wrapped(arm, 17 if narrow else 21))
-        names = list(dict.fromkeys(table[table["arm"] == arm]["true"]))
+        ax.set_title(wrapped(arm_label(*arm), 17 if narrow else 21))
+        names = list(dict.fromkeys(own["true"]))
         _class_ticks(ax, names, down=is_leftmost(ax, grid), across=is_lowest(ax, grid))
     return figure
+
+
+def _class_name(name: str) -> str:
+    return shortened(name, 16)
 
 
 def _class_ticks(ax: Axes, names: list[str], *, down: bool, across: bool) -> None:
     """Class names at the outer panels; of many classes every so many-th."""
     step = -(-len(names) // MANY_CLASSES)
     at = [place + 0.5 for place in range(0, len(names), step)]
-    shown = [shortened(name, 16) for name in names[::step]]
+    shown = [_class_name(name) for name in names[::step]]
     ax.set_yticks(at, shown if down else [""] * len(at), rotation=0)
-    ax.set_xticks(at, shown if across else [""] * len(at), rotation=90)
+    upright = max(map(len, shown)) <= UPRIGHT
+    ax.set_xticks(at, shown if across else [""] * len(at), rotation=0 if upright else 90)
     ax.tick_params(length=0, labelsize=6.5, pad=2)
     ax.grid(visible=False)
     for spine in ax.spines.values():
@@ -134,13 +143,14 @@ def image_figure(results: Document, *, narrow: bool) -> Figure:
     columns = 4 if narrow else 8
     page = NARROW_INCHES if narrow else WIDE_INCHES
     cell, head, foot = (page - GUTTER) / columns, 0.22, 0.46
-    lines = [-(-len(images) // columns) for _, images in rows]
+    lines = [-(-len(images) // columns) for images in rows.values()]
     heights = [head + n * (cell - GAP + foot) for n in lines]
     figure = Figure(figsize=(page, sum(heights) + GAP))
     top = GAP
-    for (name, images), height in zip(rows, heights, strict=True):
+    for (contrast, images), height in zip(rows.items(), heights, strict=True):
         at = 1 - top / figure.get_figheight()
-        figure.text(0, at, shortened(beside_control(results, name), 52 if narrow else 96), va="top")
+        name = shortened(beside_control(results, *contrast), 52 if narrow else 96)
+        figure.text(0, at, name, va="top")
         for index, image in enumerate(images):
             line, column = divmod(index, columns)
             y = top + head + line * (cell - GAP + foot)

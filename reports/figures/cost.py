@@ -16,7 +16,7 @@ from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, common_v
 from reports.figures.detail_tables import COSTS, cost_table
 from reports.figures.looks import ARM_NAME, foot_key, key_room, look_keys
 from reports.figures.palette import MUTED, PAPER, look_of
-from reports.figures.tables import Document, records
+from reports.figures.tables import Document, labelled, records
 from reports.figures.units import axis_label
 
 COLUMNS = 2
@@ -54,7 +54,7 @@ def cost_figure(results: Document, costs: Document, *, narrow: bool) -> Figure:
     """Two panels a row, and a key of every arm."""
     table = cost_table(results, costs)
     shown = [cost for cost in COSTS if cost in set(table["cost"])]
-    arms = table.drop_duplicates("arm")
+    arms = labelled(table.drop_duplicates("look"))
     key_columns = 1 if narrow else 3
     n_lines = -(-len(arms) // key_columns)
     page, left, gap, foot = NARROW_INCHES if narrow else WIDE_INCHES, 0.56, 0.2, 0.46
@@ -74,7 +74,7 @@ def cost_figure(results: Document, costs: Document, *, narrow: bool) -> Figure:
         if column == 0:
             ax.set_ylabel(axis_label(results["endpoint"]["metric"]))
     common_values(figure.axes, table[["low", "mean", "high"]])
-    foot_key(figure, look_keys(arms, "arm", ARM_NAME, has_lines=False), key_columns)
+    foot_key(figure, look_keys(arms, "label", ARM_NAME, has_lines=False), key_columns)
     front = Line2D([], [], color=MUTED, linewidth=0.9, label=FRONT)
     foot_key(figure, [front], 1, above=n_lines)
     return figure

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from reports.figures.tables import (
+    Cell,
     Document,
-    arm_label,
+    arm_looks,
     bounds,
     look_positions,
     ordered_arms,
@@ -39,9 +40,9 @@ def cost_table(results: Document, costs: Document) -> pd.DataFrame:
     """Every arm at each of its known costs.
 
     Returns:
-        cost (a key of `COSTS`), arm, look, at and at_low, at_high (the shortest and longest run;
-        NaN for counts), mean, low, high (of the endpoint), is_on_front. Seconds are left out where
-        several devices took them: they would compare machines.
+        cost (a key of `COSTS`), arm, comparison, look, at and at_low, at_high (the shortest and
+        longest run; NaN for counts), mean, low, high (of the endpoint), is_on_front. Seconds are
+        left out where several devices took them: they would compare machines.
     """
     unit = unit_of(results["endpoint"]["metric"])
     spent = {(arm["arm"], arm["comparison"]): arm for arm in costs["arms"]}
@@ -53,12 +54,12 @@ def cost_table(results: Document, costs: Document) -> pd.DataFrame:
                 continue
             at, low, high = (_scaled(end, scale) for end in _spread(own.get(cost)))
             if at > 0:  # a logarithmic axis has no place for nothing
-                label = arm_label(arm["name"], arm["comparison"])
+                named = (cost, arm["name"], arm["comparison"], look)
                 mean = unit.shown(arm["mean"])
                 ends = bounds(unit, arm["ci"])
-                rows.append((cost, label, look, at, low, high, mean, *ends, cost in own["fronts"]))
-    names = ["cost", "arm", "look", "at", "at_low", "at_high", "mean", "low", "high", "is_on_front"]
-    return pd.DataFrame(rows, columns=names)
+                rows.append((*named, at, low, high, mean, *ends, cost in own["fronts"]))
+    names = ["cost", "arm", "comparison", "look", "at", "at_low", "at_high", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=[*names, "is_on_front"])
 
 
 def _spread(cost: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - a count, a summary or nothing
@@ -75,12 +76,13 @@ def sequential_table(results: Document) -> pd.DataFrame:
     """Every contrast at each look it came to.
 
     Returns:
-        contrast, n_pairs, state, estimate, low, high (of the repeated interval).
+        contrast, comparison, n_pairs, state, estimate, low, high (of the repeated interval).
     """
     unit = unit_of(results["endpoint"]["metric"])
     rows = [
         (
-            arm_label(contrast["name"], contrast["comparison"]),
+            contrast["name"],
+            contrast["comparison"],
             step["n_pairs"],
             step["state"],
             unit.shown(step["estimate"]),
@@ -89,7 +91,8 @@ def sequential_table(results: Document) -> pd.DataFrame:
         for contrast in (results["sequential"] or {"contrasts": ()})["contrasts"]
         for step in contrast["path"]
     ]
-    return pd.DataFrame(rows, columns=["contrast", "n_pairs", "state", "estimate", "low", "high"])
+    names = ["contrast", "comparison", "n_pairs", "state", "estimate", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def budget_table(results: Document) -> pd.DataFrame:
@@ -101,9 +104,7 @@ def budget_table(results: Document) -> pd.DataFrame:
     if not budget:
         return pd.DataFrame(columns=["arm", "look", "trials", "best"])
     unit = unit_of(budget["metric"])
-    looks: dict[str, int] = {}
-    for look, arm in zip(look_positions(results), ordered_arms(results), strict=True):
-        looks.setdefault(arm["name"], look)  # the shared recipe stands first
+    looks = arm_looks(results)
     rows = [
         (arm["arm"], looks[arm["arm"]], trials, unit.shown(best))
         for arm in sorted(budget["arms"], key=lambda arm: list(looks).index(arm["arm"]))
@@ -113,11 +114,16 @@ def budget_table(results: Document) -> pd.DataFrame:
 
 
 def class_table(results: Document) -> pd.DataFrame:
-    """Every contrast by class: contrast, row and label of the class, estimate, low, high."""
+    """Every contrast by class.
+
+    Returns:
+        contrast, comparison, row and label of the class, estimate, low, high.
+    """
     unit = unit_of("test/accuracy")
     rows = [
         (
-            arm_label(contrast["name"], contrast["comparison"]),
+            contrast["name"],
+            contrast["comparison"],
             row,
             one["class"],
             unit.shown(one["estimate"]),
@@ -126,47 +132,54 @@ def class_table(results: Document) -> pd.DataFrame:
         for contrast in (results["per_class"] or {"contrasts": ()})["contrasts"]
         for row, one in enumerate(contrast["classes"])
     ]
-    return pd.DataFrame(rows, columns=["contrast", "row", "label", "estimate", "low", "high"])
+    names = ["contrast", "comparison", "row", "label", "estimate", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def confusion_table(results: Document) -> pd.DataFrame:
-    """Every arm's answers by class: arm, row, true (class), column, predicted, share (%)."""
+    """Every arm's answers by class.
+
+    Returns:
+        arm, comparison, row, true (class), column, predicted, share (%).
+    """
+    shown = unit_of("accuracy").shown
     rows = [
-        (arm_label(arm["arm"], arm["comparison"]), i, true, j, answer, unit_of("accuracy").shown(x))
+        (arm["arm"], arm["comparison"], i, true, j, answer, shown(share))
         for arm in (results["per_class"] or {"arms": ()})["arms"]
         for i, (true, shares) in enumerate(
             zip(arm["classes"], arm["confusion"] or [[] for _ in arm["classes"]], strict=True)
         )
-        for j, (answer, x) in enumerate(zip(arm["classes"], shares, strict=False))
+        for j, (answer, share) in enumerate(zip(arm["classes"], shares, strict=False))
     ]
-    return pd.DataFrame(rows, columns=["arm", "row", "true", "column", "predicted", "share"])
+    names = ["arm", "comparison", "row", "true", "column", "predicted", "share"]
+    return pd.DataFrame(rows, columns=names)
 
 
-def image_rows(results: Document) -> list[tuple[str, Sequence[Document]]]:
+def image_rows(results: Document) -> dict[Cell, Sequence[Document]]:
     """Of each contrast that has some, the images on which its two arms disagree most."""
-    return [
-        (arm_label(contrast["name"], contrast["comparison"]), contrast["images"])
+    return {
+        (contrast["name"], contrast["comparison"]): contrast["images"]
         for contrast in (results["per_class"] or {"contrasts": ()})["contrasts"]
         if contrast["images"]
-    ]
+    }
 
 
 def image_table(results: Document) -> pd.DataFrame:
     """The same images without their pixels, a row each.
 
     Returns:
-        contrast, index (in the test images), label, arm_right and control_right (per cent of the
-        seeds), arm_predicted, control_predicted.
+        contrast, comparison, index (in the test images), label, arm_right and control_right (per
+        cent of the seeds), arm_predicted, control_predicted.
     """
     names = ["index", "label", "arm_right", "control_right", "arm_predicted", "control_predicted"]
     unit = unit_of("accuracy")
     table = pd.DataFrame(
         [
-            (name, *(image[column] for column in names))
-            for name, images in image_rows(results)
+            (*contrast, *(image[column] for column in names))
+            for contrast, images in image_rows(results).items()
             for image in images
         ],
-        columns=["contrast", *names],
+        columns=["contrast", "comparison", *names],
     )
     rights = ["arm_right", "control_right"]
     return table.assign(**{name: table[name].map(unit.shown) for name in rights})
@@ -184,7 +197,7 @@ def layer_table(results: Document) -> pd.DataFrame:
     """What a probe measured by layer.
 
     Returns:
-        measure, arm, look, place and name of the layer, mean, low, high.
+        measure, arm, comparison, look, place and name of the layer, mean, low, high.
     """
     looks = dict(
         zip(
@@ -194,13 +207,14 @@ def layer_table(results: Document) -> pd.DataFrame:
         )
     )
     rows = [
-        (measure, arm_label(one["arm"], one["comparison"]), looks[cell], layer, *shown)
+        (measure, *cell, looks[cell], layer, *shown)
         for one, measure, layer, shown in _by_layer(results)
         if (cell := (one["arm"], one["comparison"])) in looks
     ]
-    table = pd.DataFrame(rows, columns=["measure", "arm", "look", "layer", "mean", "low", "high"])
+    names = ["measure", "arm", "comparison", "look", "layer", "mean", "low", "high"]
+    table = pd.DataFrame(rows, columns=names)
     place = {name: number for number, name in enumerate(dict.fromkeys(table["layer"]))}
-    table.insert(3, "place", table["layer"].map(place).astype("int64"))
+    table.insert(4, "place", table["layer"].map(place).astype("int64"))
     return table
 
 

@@ -11,6 +11,7 @@ import math
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from reports.figures.palette import BAND, BLUE, INK, MUTED, PAPER, VERDICTS
 from reports.figures.tables import records
@@ -26,13 +27,11 @@ def draw_values(table: pd.DataFrame, ax: Axes) -> None:
         value_y=table["row"] + SEED_LANE,
     )
     paired = placed.dropna(subset=["value", "control"])
-    ax.plot(
-        paired[["control", "value"]].to_numpy().T,
-        paired[["control_y", "value_y"]].to_numpy().T,
-        color=MUTED,
-        linewidth=0.7,
-        zorder=2,
+    ends = paired[["control", "control_y", "value", "value_y"]].to_numpy(dtype=float)
+    pairs = LineCollection(
+        list(ends.reshape(-1, 2, 2)), colors=MUTED, linewidths=0.7, capstyle="projecting", zorder=2
     )
+    ax.add_collection(pairs)
     _dots(paired, "control", ax, size=10, face=PAPER, edge=MUTED)
     _dots(placed.dropna(subset=["value"]), "value", ax, size=15, face=BLUE, edge=BLUE)
 

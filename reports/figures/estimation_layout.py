@@ -29,7 +29,7 @@ from reports.figures.estimation import (
 from reports.figures.labels import shortened, signed, wrapped
 from reports.figures.palette import BAND, BLUE, GRID, INK, MUTED, PAPER, VERDICTS
 from reports.figures.tables import Document, Row
-from reports.figures.units import axis_label, confidence, difference_unit
+from reports.figures.units import amount, axis_label, confidence, difference_unit
 
 ROW = 0.445
 NARROW_ROW = 0.66
@@ -65,13 +65,13 @@ def _wide_figure(results: Document) -> Figure:
     for position, row in enumerate(panel.rows):
         _name_beside(position, row, left)
     if has_differences:
-        right = axes_at(figure, 4.1, HEAD, 1.54, height)
+        right = axes_at(figure, 4.1, HEAD, 1.44, height)
         table = tables.difference_table(results)
         _differences_panel(results, panel, table, right)
         for record in tables.records(table):
             mark = VERDICTS[record["verdict"]]
-            _text(right, 1.05, record["row"] - 0.04, _numbers(record), "left bottom")
-            _text(right, 1.05, record["row"] + 0.06, mark.word, "left top", mark.paint)
+            _text(right, 1.04, record["row"] - 0.04, _numbers(record), "left bottom")
+            _text(right, 1.04, record["row"] + 0.06, mark.word, "left top", mark.paint)
     return figure
 
 
@@ -140,7 +140,9 @@ def _differences_panel(results: Document, panel: _Panel, table: pd.DataFrame, ax
     unit = difference_unit(results["endpoint"]["metric"])
     ax.set_xlabel(f"difference ({unit}), right is better")
     if not math.isnan(margin):
-        _key(ax, [Patch(color=BAND)], [f"within the margin, ±{margin:.4g} {unit}"])
+        endpoint = results["endpoint"]
+        size = amount(endpoint["margin"], endpoint["metric"])
+        _key(ax, [Patch(color=BAND)], [f"within the margin, ±{size}"])
 
 
 def _cut_long_intervals(table: pd.DataFrame, ax: Axes) -> None:

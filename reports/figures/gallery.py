@@ -29,6 +29,7 @@ from reports.figures.sequential import sequential_figure
 from reports.figures.svg import to_svg
 from reports.figures.tables import Document
 from reports.figures.units import spoken
+from reports.spreadsheet import as_cell
 
 PLACING = ["row", "column", "place", "position", "look"]
 """Columns that say where and how a thing is drawn, and nothing of the study."""
@@ -234,4 +235,6 @@ def _picture(drawing: _Drawing) -> Picture:
 
 def _csv(drawing: _Drawing) -> str:
     table = drawing.table.drop(columns=PLACING, errors="ignore")
+    texts = table.select_dtypes(["object", "string"])
+    table = table.assign(**{str(name): texts[name].map(as_cell) for name in texts})
     return str(table.to_csv(index=False, lineterminator="\n"))

@@ -52,12 +52,11 @@ def draw_interaction(table: pd.DataFrame, ax: Axes) -> None:
 def interaction_figure(results: Document, *, narrow: bool) -> Figure:
     """A grid of panels with common axes, and a key of the levels that have a line."""
     table = tables.interaction_table(results)
-    panels = list(dict.fromkeys(table["panel"]))
-    titles = [wrapped(panel, 16 if narrow else 23) for panel in panels]
+    panels = tables.by_cell(table, "panel")
+    titles = [wrapped(tables.arm_label(*panel).strip(), 16 if narrow else 23) for panel in panels]
     height = 0.33 if any("\n" in title for title in titles) else 0.21
     figure, grid = panel_grid(len(panels), Room(title=height), narrow=narrow)
-    for panel, title, ax in zip(panels, titles, grid, strict=True):
-        cells = table[table["panel"] == panel]
+    for cells, title, ax in zip(panels.values(), titles, grid, strict=True):
         draw_interaction(cells, ax)
         ax.set_title(title)
         levels = dict(zip(cells["position"], cells["level"], strict=True))

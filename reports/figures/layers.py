@@ -13,7 +13,7 @@ from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_axis
 from reports.figures.detail_tables import layer_table
 from reports.figures.looks import ARM_NAME, draw_lines, foot_key, key_room, look_keys
 from reports.figures.palette import look_of
-from reports.figures.tables import Document
+from reports.figures.tables import Document, labelled
 from reports.figures.units import spoken
 
 WIDE_RANGE = 30
@@ -37,7 +37,7 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
     """One panel above the other, a measure each."""
     table = layer_table(results)
     measures = list(dict.fromkeys(table["measure"]))
-    arms = table.drop_duplicates("arm")
+    arms = labelled(table.drop_duplicates("look"))
     columns = 1 if narrow else 3
     room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
@@ -53,5 +53,5 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
         ends = one[["low", "mean"]].min(axis=None)
         if ends > 0 and one["mean"].max() > WIDE_RANGE * one["mean"].min():
             log_axis(ax.yaxis, one[["low", "mean", "high"]].to_numpy().ravel())
-    foot_key(figure, look_keys(arms, "arm", ARM_NAME), columns)
+    foot_key(figure, look_keys(arms, "label", ARM_NAME), columns)
     return figure

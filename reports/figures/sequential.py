@@ -60,9 +60,10 @@ def draw_path(table: pd.DataFrame, margin: float, ax: Axes) -> None:
 def sequential_figure(results: Document, *, narrow: bool) -> Figure:
     """A grid of panels with common axes, one a contrast."""
     table = sequential_table(results)
-    contrasts = list(dict.fromkeys(table["contrast"]))
+    contrasts = tables.by_cell(table, "contrast")
     titles = [
-        wrapped(tables.beside_control(results, name), 16 if narrow else 23) for name in contrasts
+        wrapped(tables.beside_control(results, *contrast), 16 if narrow else 23)
+        for contrast in contrasts
     ]
     height = 0.33 if any("\n" in title for title in titles) else 0.21
     states = list(dict.fromkeys(table["state"]))
@@ -70,8 +71,8 @@ def sequential_figure(results: Document, *, narrow: bool) -> Figure:
     key = 0.1 + 0.16 * -(-(len(states) + 1) // columns)
     figure, grid = panel_grid(len(contrasts), Room(title=height, key=key), narrow=narrow)
     looks = results["sequential"]["looks"]
-    for name, title, ax in zip(contrasts, titles, grid, strict=True):
-        draw_path(table[table["contrast"] == name], tables.margin_shown(results), ax)
+    for path, title, ax in zip(contrasts.values(), titles, grid, strict=True):
+        draw_path(path, tables.margin_shown(results), ax)
         ax.set_title(title)
         ax.set_xlim(looks[0] - 0.5 * looks[0], looks[-1] + 0.5 * looks[0])
         ax.set_xticks(looks)

@@ -18,6 +18,7 @@ from reports.figures.palette import CONTROL
 from reports.figures.units import Unit, unit_of
 
 Document = Mapping[str, Any]
+Cell = tuple[str, str]  # an arm or a contrast, and its comparison: shared or tuned
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Row:
     """One line of the estimation plot: an arm, a contrast, or an arm with its contrast."""
 
     label: str
+    comparison: str
     arm: Document | None
     contrast: Document | None
 
@@ -90,20 +92,30 @@ def arm_label(arm: str, comparison: str) -> str:
     return arm if comparison == "shared" else f"{arm} ({comparison})"
 
 
-def beside_control(results: Document, contrast: str) -> str:
+def beside_control(results: Document, contrast: str, comparison: str) -> str:
     """A contrast's label for a panel: the arm alone where it is compared with the main control."""
-    control = main_control(results)
-    for tuned in ("", " (tuned)"):
-        ending = f" - {control}{tuned}"
-        if contrast.endswith(ending):
-            return contrast.removesuffix(ending) + tuned
-    return contrast
+    return arm_label(contrast.removesuffix(f" - {main_control(results)}"), comparison)
+
+
+def by_cell(table: pd.DataFrame, column: str = "arm") -> dict[Cell, pd.DataFrame]:
+    """The rows of each arm, or contrast, at each recipe, in the table's order.
+
+    Told apart by both and never by a label: an arm may be called `mlp (tuned)`.
+    """
+    groups = table.groupby([column, "comparison"], sort=False)
+    return {(str(name), str(comparison)): rows for (name, comparison), rows in groups}
 
 
 def ordered_arms(results: Document) -> list[Document]:
     """The arms in the study's order, the control first."""
     control = main_control(results)
     return sorted(results["arms"], key=lambda arm: arm["name"] != control)
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of arms with a further column, the label of each."""
+    pairs = zip(table["arm"], table["comparison"], strict=True)
+    return table.assign(label=[arm_label(*pair) for pair in pairs])
 
 
 def estimation_rows(results: Document) -> list[Row]:
@@ -115,8 +127,8 @@ def estimation_rows(results: Document) -> list[Row]:
         own = [c for c in left if _is_arm_minus(control, arm, c)][:1]
         left = [contrast for contrast in left if contrast not in own]
         label = arm_label(arm["name"], arm["comparison"])
-        rows.append(Row(label, arm, own[0] if own else None))
-    return rows + [Row(_contrast_label(contrast), None, contrast) for contrast in left]
+        rows.append(Row(label, arm["comparison"], arm, own[0] if own else None))
+    return rows + [Row(_contrast_label(one), one["comparison"], None, one) for one in left]
 
 
 def _is_arm_minus(control: str | None, arm: Document, contrast: Document) -> bool:
@@ -187,17 +199,21 @@ def estimation_table(results: Document) -> pd.DataFrame:
     """All that the estimation plot shows, a row a mark.
 
     Returns:
-        label (of the row), kind (value, mean, difference), seed (of values), number, low, high,
-        verdict (of differences).
+        label and comparison (of the row), kind (value, mean, difference), seed (of values), number,
+        low, high, verdict (of differences).
     """
-    labels = pd.Series([row.label for row in estimation_rows(results)], dtype="object")
-    columns = ["label", "kind", "seed", "number", "low", "high", "verdict"]
+    named = pd.DataFrame(
+        [(row.label, row.comparison) for row in estimation_rows(results)],
+        columns=["label", "comparison"],
+        dtype="object",
+    )
+    columns = [*named, "kind", "seed", "number", "low", "high", "verdict"]
     parts = [
         value_table(results).rename(columns={"value": "number"}).assign(kind="value"),
         mean_table(results).rename(columns={"mean": "number"}).assign(kind="mean"),
         difference_table(results).rename(columns={"estimate": "number"}).assign(kind="difference"),
     ]
-    parts = [part.assign(label=part["row"].map(labels)).reindex(columns=columns) for part in parts]
+    parts = [part.join(named, on="row").reindex(columns=columns) for part in parts]
     held = [part.astype({"seed": "Int64"}) for part in parts if len(part)]
     if held:
         return pd.concat([part.astype("object") for part in held], ignore_index=True)
@@ -217,18 +233,19 @@ def curve_measures(results: Document) -> list[str]:
 
 
 def curve_table(results: Document, measure: str) -> pd.DataFrame:
-    """The curves of one measure: arm, split, seed (-1 for the median), epoch, value."""
-    records: list[tuple[str, str, int, int, float]] = []
+    """The curves of one measure: arm, comparison, split, seed (-1: the median), epoch, value."""
+    records: list[tuple[str, str, str, int, int, float]] = []
     for curve in results["curves"]:
         split, _, measured = curve["metric"].partition("/")
         if measured != measure:
             continue
-        arm = arm_label(curve["arm"], curve["comparison"])
+        own = (curve["arm"], curve["comparison"], split)
         unit = unit_of(curve["metric"])
         for seed, values in curve["values"].items():
-            records += [(arm, split, int(seed), *point) for point in _points(unit, values)]
-        records += [(arm, split, -1, *point) for point in _points(unit, curve["median"])]
-    return pd.DataFrame(records, columns=["arm", "split", "seed", "epoch", "value"])
+            records += [(*own, int(seed), *point) for point in _points(unit, values)]
+        records += [(*own, -1, *point) for point in _points(unit, curve["median"])]
+    columns = ["arm", "comparison", "split", "seed", "epoch", "value"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def _points(unit: Unit, values: Sequence[float | None]) -> Iterator[tuple[int, float]]:
@@ -246,13 +263,21 @@ def look_positions(results: Document) -> list[int]:
     ]
 
 
+def arm_looks(results: Document) -> dict[str, int]:
+    """Each arm's look where its recipe does not matter: that which it has at the shared one."""
+    looks: dict[str, int] = {}
+    for look, arm in zip(look_positions(results), ordered_arms(results), strict=True):
+        looks.setdefault(arm["name"], look)  # the shared recipe stands first
+    return looks
+
+
 def interaction_table(results: Document) -> pd.DataFrame:
     """Every arm of a crossed design at its levels of the two factors with the most of them.
 
     Returns:
-        panel (levels of the other factors), over (the factor along the axis), level and position of
-        it, line (the level of the other) and its look, and the arm's mean, low, high. Empty where
-        no design crosses two factors.
+        panel (levels of the other factors), comparison, over (the factor along the axis), level and
+        position of it, line (the level of the other) and its look, and the arm's mean, low, high.
+        Empty where no design crosses two factors.
     """
     unit = unit_of(results["endpoint"]["metric"])
     arms = {(arm["name"], arm["comparison"]): arm for arm in results["arms"]}
@@ -267,7 +292,8 @@ def interaction_table(results: Document) -> pd.DataFrame:
             others = [f"{name}={level_text(own[name])}" for name in rest[1:]]
             rows.append(
                 (
-                    arm_label(", ".join(others), entry["comparison"]).strip(),
+                    ", ".join(others),
+                    entry["comparison"],
                     over,
                     level_text(own[over]),
                     _along(levels[over]).index(own[over]),
@@ -277,7 +303,8 @@ def interaction_table(results: Document) -> pd.DataFrame:
                     *bounds(unit, arm["ci"]),
                 )
             )
-    names = ["panel", "over", "level", "position", "line", "look", "mean", "low", "high"]
+    names = ["panel", "comparison", "over", "level", "position", "line", "look"]
+    names += ["mean", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -290,7 +317,7 @@ def _along(levels: Sequence[Any]) -> list[Any]:
 
 
 def shift_table(results: Document) -> pd.DataFrame:
-    """Mean accuracy by shift: row (of `ordered_arms`), arm, pixels, mean, low, high.
+    """Mean accuracy by shift: row (of `ordered_arms`), arm, comparison, pixels, mean, low, high.
 
     Zero pixels is the same images in place, which is not quite the accuracy on all test images.
     """
@@ -301,9 +328,10 @@ def shift_table(results: Document) -> pd.DataFrame:
         measure, _, pixels = probed["metric"].partition("_")
         row = row_of.get((probed["arm"], probed["comparison"]))
         if measure == "accuracy" and pixels.isdecimal() and row is not None:
-            label = arm_label(probed["arm"], probed["comparison"])
-            records.append((row, label, int(pixels), *_mean_and_ends(probed)))
-    return pd.DataFrame(records, columns=["row", "arm", "pixels", "mean", "low", "high"])
+            own = (row, probed["arm"], probed["comparison"])
+            records.append((*own, int(pixels), *_mean_and_ends(probed)))
+    columns = ["row", "arm", "comparison", "pixels", "mean", "low", "high"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def _mean_and_ends(record: Document) -> tuple[float, float, float]:
@@ -318,8 +346,7 @@ def growth_table(results: Document) -> pd.DataFrame:
         label (the first of them), arms (all that share the line), look, side (pixels),
         n_parameters, n_macs.
     """
-    names = [arm["name"] for arm in ordered_arms(results)]
-    looks = dict(zip(names, look_positions(results), strict=True))
+    looks = arm_looks(results)
     shared: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
     for probed in (results["probes"] or {}).get("image_size", ()):
         steps = tuple(

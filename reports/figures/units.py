@@ -72,6 +72,17 @@ def axis_label(metric: str) -> str:
     return f"{spoken(metric)} ({unit})" if unit else spoken(metric)
 
 
+def amount(difference: float, metric: str) -> str:
+    """A difference of two values of `metric`, with its unit.
+
+    Example:
+        >>> amount(0.01, "test/accuracy"), amount(0.005, "test/accuracy")
+        ('1 point', '0.5 points')
+    """
+    number, unit = f"{unit_of(metric).shown(difference):g}", difference_unit(metric)
+    return f"{number} {unit.removesuffix('s') if (number, unit) == ('1', 'points') else unit}"
+
+
 def difference_unit(metric: str) -> str:
     """The unit of a difference of two values of `metric`, in words."""
     return unit_of(metric).of_differences or spoken(metric)

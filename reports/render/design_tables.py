@@ -5,14 +5,17 @@ Called by `page` and `text`, like `tables`; copies and formats, and computes no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reports.figures.captions import METHODS, RANDOMISED
 from reports.figures.tables import arm_label, ordered_arms
-from reports.figures.units import difference_unit, spoken, unit_of
+from reports.figures.units import amount, spoken, unit_of
 from reports.render import numbers
 from reports.render.tables import Cell, Document, Head, Table, words, written
+
+DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 STATES = {
     "FINISHED": "finished, but not all was measured",
@@ -72,8 +75,7 @@ def _asked(results: Document) -> Iterable[tuple[str, str]]:
     yield "design", f"{results['design']}, {len(results['arms'])} arms"
     yield "endpoint", f"{spoken(metric)}, {better} is better"
     if endpoint["margin"] is not None:
-        margin = unit_of(metric).shown(endpoint["margin"])
-        yield "margin", f"{margin:g} {difference_unit(metric)}"
+        yield "margin", amount(endpoint["margin"], metric)
     yield "error rate", f"{endpoint['alpha']:g} for each family of contrasts"
     families = [one["family"] for one in results["contrasts"]]
     yield (
@@ -139,15 +141,22 @@ def _made(provenance: Document) -> Iterable[tuple[str, str]]:
 
 
 def fact_table(caption: str, facts: Mapping[str, Any]) -> Table:
-    """A nested mapping as two columns, the path of keys and the value."""
+    """A nested mapping as two columns, the path of keys and the value.
+
+    Of a digest in a path 8 digits are shown; the whole one is in the JSON beside the page.
+    """
     heads = (Head("what", is_number=False), Head("value", is_number=False))
     return Table(caption, heads, tuple(_fact_rows(facts, "")))
+
+
+def _short(digest: re.Match[str]) -> str:
+    return digest[0][:8]
 
 
 def _fact_rows(facts: Mapping[str, Any], prefix: str) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for key, item in facts.items():
-        path = f"{prefix}{key}"
+        path = f"{prefix}{DIGEST.sub(_short, str(key))}"
         if isinstance(item, Mapping) and item:
             rows += _fact_rows(item, f"{path}.")
         else:

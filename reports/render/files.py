@@ -16,6 +16,7 @@ from typing import Any
 from reports.errors import ReportError
 from reports.figures import figure_data, figure_files
 from reports.figures.files import KINDS
+from reports.render import inventory
 from reports.render.latex import latex_files
 from reports.render.page import html
 from reports.render.text import csv_files, markdown
@@ -37,6 +38,7 @@ def write_report(
     """Write the report's files into `out`, which is made if it is missing.
 
     Each is written under a temporary name and renamed, so that a reader never finds half a file.
+    Then those of a former report of the same study that are out of date go; see `inventory`.
 
     Args:
         out: The folder.
@@ -65,7 +67,17 @@ def write_report(
     files |= _in_figures(figure_files(results, costs, wanted & set(KINDS)))
     documents = {"results": results, "costs": costs, "provenance": provenance}
     files |= {f"{name}.json": _json(name, content) for name, content in documents.items()}
-    return [_write(out / name, content) for name, content in files.items()]
+    contents = {
+        name: content.encode() if isinstance(content, str) else content
+        for name, content in files.items()
+    }
+    former, present = inventory.former_files(out, results["study"]), inventory.digests(contents)
+    written = [_write(out / name, content) for name, content in contents.items()]
+    out_of_date = inventory.stale(former, present, {*wanted, "json"})
+    inventory.remove(out, out_of_date, former)
+    kept = {name: digest for name, digest in former.items() if name not in out_of_date}
+    held = inventory.inventory(results["study"], kept | present)
+    return [*written, _write(out / inventory.LIST, held)]
 
 
 def _in_figures(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
@@ -93,12 +105,12 @@ def _json(name: str, content: Document) -> str:
         ) from error
 
 
-def _write(path: Path, content: str | bytes) -> Path:
+def _write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.write(content)
         # mkstemp makes files for the owner alone; a report is there to be passed on.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from reports.figures import pictures
 from reports.figures.palette import COLOURS, VERDICTS
-from reports.figures.units import difference_unit, spoken, unit_of
+from reports.figures.units import amount, spoken
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
@@ -61,8 +61,8 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         notes=method_notes(results),
         flags=tables.worn_flags(results),
         matched=tables.matched_contrasts(results),
-        warnings=_by_code(_about(results, "warnings", "")),
-        refusals=_about(results, "refusals", ""),
+        warnings=_by_code(_of_study(results["warnings"])),
+        refusals=_of_study(results["refusals"]),
         told=_told(results),
     )
 
@@ -91,17 +91,16 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _about(results: Document, kind: str, about: str) -> list[Document]:
-    """The warnings or refusals about one contrast or arm; with no name those about the study."""
-    return [note for note in results[kind] if note["about"] == about]
+def _of_study(notes: Sequence[Document]) -> list[Document]:
+    """Those about the study as a whole."""
+    return [note for note in notes if note["kind"] == "study"]
 
 
-def _told(results: Document) -> dict[tuple[str, str], list[Document]]:
-    """Refusals, then warnings, by the contrast or arm and recipe that they are about."""
-    told: dict[tuple[str, str], list[Document]] = {}
+def _told(results: Document) -> dict[tuple[str, str, str], list[Document]]:
+    """Refusals, then warnings, by what they are about: kind, name and recipe."""
+    told: dict[tuple[str, str, str], list[Document]] = {}
     for note in (*results["refusals"], *results["warnings"]):
-        if note["about"]:
-            told.setdefault((note["about"], note["comparison"]), []).append(note)
+        told.setdefault((note["kind"], note["about"], note["comparison"]), []).append(note)
     return told
 
 
@@ -120,9 +119,7 @@ def _endpoint(results: Document) -> str:
     words = f"{spoken(metric)}, {better} is better"
     if endpoint["margin"] is None:
         return words
-    return (
-        f"{words}; margin {unit_of(metric).shown(endpoint['margin']):g} {difference_unit(metric)}"
-    )
+    return f"{words}; margin {amount(endpoint['margin'], metric)}"
 
 
 def _colours() -> str:

@@ -256,11 +256,11 @@ def probe_tables(results: Document) -> list[Table]:
 
 def _probe_table(name: str, records: Sequence[Document], level: str) -> Table:
     metrics = list(dict.fromkeys(record["metric"] for record in records))
-    found = {(arm_label(r["arm"], r["comparison"]), r["metric"]): r for r in records}
+    found = {(r["arm"], r["comparison"], r["metric"]): r for r in records}
     rows = []
-    for arm in dict.fromkeys(arm for arm, _ in found):
-        cells = [_probe_cell(found.get((arm, metric)), metric) for metric in metrics]
-        rows.append((words(arm), *cells))
+    for arm in dict.fromkeys((arm, comparison) for arm, comparison, _ in found):
+        cells = [_probe_cell(found.get((*arm, metric)), metric) for metric in metrics]
+        rows.append((words(arm_label(*arm)), *cells))
     heads = (
         Head("arm", is_number=False),
         *(Head(_metric_head(name, metric)) for metric in metrics),

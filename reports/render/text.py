@@ -1,7 +1,7 @@
 """The Markdown report and the CSV files.
 
 Called by `reports.render`. Markdown words the same tables as the page; CSV holds the raw numbers
-of `results.json`, fractions as fractions.
+of `results.json`, fractions as fractions, and text that no spreadsheet takes for a formula.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Cell, Table
 from reports.render.tuning_table import tuning_table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
+from reports.spreadsheet import as_cell
 
 Document = Mapping[str, Any]
 
@@ -139,6 +140,4 @@ def _field(record: Document, column: str) -> object:
             bounds = record[column.removesuffix(suffix)]
             return "" if bounds is None else bounds[end]
     item = record[column]
-    if isinstance(item, (list, tuple)):
-        return ";".join(map(str, item))
-    return item
+    return as_cell(";".join(map(str, item)) if isinstance(item, (list, tuple)) else item)

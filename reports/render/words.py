@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.figures.palette import VerdictMark
-from reports.figures.units import difference_unit, spoken, unit_of
+from reports.figures.units import amount, spoken
 
 Document = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def claim_sentence(claim: Document) -> str:
 def method_notes(results: Document) -> list[tuple[str, str]]:
     """How every number was computed: pairs of a heading and a sentence a student understands."""
     endpoint = results["endpoint"]
-    metric, unit = spoken(endpoint["metric"]), difference_unit(endpoint["metric"])
+    metric = spoken(endpoint["metric"])
     better = "higher" if endpoint["direction"] == "maximize" else "lower"
     return [
         ("Endpoint", f"{metric}, {better} is better; {_when(results)}."),
@@ -68,7 +68,7 @@ def method_notes(results: Document) -> list[tuple[str, str]]:
             "Arms that share a seed share the split and the order of the images. Each arm is"
             " compared with the control seed by seed, which removes what both have in common.",
         ),
-        *_interval_notes(results, unit),
+        *_interval_notes(results),
         (
             "Win probability",
             "The share of seeds at which the arm beat its control, a tie counting half; its"
@@ -98,7 +98,7 @@ def _when(results: Document) -> str:
     return "changed after results were shown" if was_changed else "named before the first run"
 
 
-def _interval_notes(results: Document, unit: str) -> list[tuple[str, str]]:
+def _interval_notes(results: Document) -> list[tuple[str, str]]:
     endpoint = results["endpoint"]
     confidence = f"{100 * (1 - endpoint['alpha']):g} %"
     notes = [
@@ -115,12 +115,12 @@ def _interval_notes(results: Document, unit: str) -> list[tuple[str, str]]:
         ),
     ]
     if endpoint["margin"] is not None:
-        margin = unit_of(endpoint["metric"]).shown(endpoint["margin"])
+        margin = amount(endpoint["margin"], endpoint["metric"])
         notes.insert(
             0,
             (
                 "Margin",
-                f"{margin:g} {unit}: the smallest difference that matters, {_when(results)}."
+                f"{margin}: the smallest difference that matters, {_when(results)}."
                 f" Equivalent means that the difference is smaller than that, shown by two"
                 f" one-sided tests, and not merely that none was found.",
             ),

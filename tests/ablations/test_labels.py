@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ablations import data
+from ablations import data, labels
 from ablations.labels import as_labels, label_content, label_files, labels_digest
 from ablations.record import digest, labels_file
 from ablations.spec import DataSpec
@@ -53,6 +53,27 @@ def test_pixels_are_those_that_the_networks_see(digits, asked):
 def test_the_sample_is_that_of_the_probes(digits):
     kept = arrays(label_content(digits, PLAIN, with_images=True))
     assert kept["indices"].tolist() == data.probed_sample(digits.test_labels).tolist()
+
+
+def test_of_large_images_as_many_are_kept_as_have_room(digits, monkeypatch):
+    spec, sample = DataSpec(name="digits"), data.probed_sample(digits.test_labels)
+    monkeypatch.setattr(labels, "PIXEL_BYTES", 100 * 64 + 63)
+    kept = arrays(label_content(digits, spec, with_images=True))
+    assert kept["pixels"].nbytes == 100 * 64
+    assert set(kept["indices"].tolist()) < set(sample.tolist())
+    shares = np.bincount(kept["labels"]) * 100 / len(kept["labels"])
+    counts = np.bincount(kept["labels"][kept["indices"]], minlength=10)
+    assert np.abs(counts - shares).max() < 1.5
+
+
+def test_images_larger_than_all_the_room_are_not_kept(digits, monkeypatch):
+    monkeypatch.setattr(labels, "PIXEL_BYTES", 63)
+    kept = arrays(label_content(digits, PLAIN, with_images=True))
+    assert set(kept) == {"labels", "class_names", "labels_digest"}
+
+
+def test_the_room_is_enough_for_a_sample_of_small_images():
+    assert labels.PIXEL_BYTES >= data.SAMPLE_SIZE * 3 * 32 * 32
 
 
 def test_the_same_data_give_the_same_bytes(digits):

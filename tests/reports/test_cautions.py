@@ -215,9 +215,9 @@ def test_a_difference_that_the_images_cannot_show_is_warned_about(make_runs, mak
 def test_a_note_says_which_arm_or_contrast_it_is_about(make_runs, make_plan):
     runs = make_runs({"control": [0.9] * 3, "a": [0.8, 0.81, 0.82], "b": [0.8, "DIVERGED", "OOM"]})
     results = analyse(runs, make_plan(["control", "a", "b"], seeds=(0, 1, 2)))
-    told = {(note.code, note.about, note.comparison) for note in results.warnings}
-    assert ("few_pairs", "a - control", "shared") in told
-    assert ("failed_runs", "b", "shared") in told
-    assert ("no_exact_test", "", "") in told
-    refused = {(note.code, note.about) for note in results.refusals}
-    assert {("one_run", "b"), ("too_few_pairs", "b - control")} <= refused
+    told = {(note.code, note.kind, note.about, note.comparison) for note in results.warnings}
+    assert ("few_pairs", "contrast", "a - control", "shared") in told
+    assert ("failed_runs", "arm", "b", "shared") in told
+    assert ("no_exact_test", "study", "", "") in told
+    refused = {(note.code, note.kind, note.about) for note in results.refusals}
+    assert {("one_run", "arm", "b"), ("too_few_pairs", "contrast", "b - control")} <= refused

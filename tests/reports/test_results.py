@@ -67,7 +67,8 @@ def test_values_are_json_values():
         plan={"nested": {0: Interval(1.0, 2.0), 1: float("nan"), 2: (True, None, 3)}},
     )
     told = results.to_dict()
-    assert told["warnings"] == [{"code": "code", "text": "text", "about": "", "comparison": ""}]
+    about = {"kind": "study", "about": "", "comparison": ""}
+    assert told["warnings"] == [{"code": "code", "text": "text", **about}]
     assert told["plan"] == {"nested": {"0": [1.0, 2.0], "1": None, "2": [True, None, 3]}}
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 

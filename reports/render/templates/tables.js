@@ -1,6 +1,6 @@
 // Tables sort by the heading that is pressed, and long ones show only the rows with the words
 // typed above them; without this script nothing is lost.
-const LONG = 8;
+const LONG = 12;
 
 function sorts(table) {
   const heads = [...table.tHead.rows[0].cells];
@@ -54,7 +54,10 @@ function filters(table) {
   show();
 }
 
-for (const table of document.querySelectorAll("table.sortable")) sorts(table);
-for (const table of document.querySelectorAll("table")) {
-  if (table.tBodies[0].rows.length > LONG) filters(table);
+const nRows = (table) => table.tBodies[0].rows.length;
+for (const table of document.querySelectorAll("table.sortable")) {
+  if (nRows(table) > 1) sorts(table);
+}
+for (const table of document.querySelectorAll("table:not(.card)")) {
+  if (nRows(table) > LONG) filters(table);
 }

@@ -115,7 +115,8 @@ def test_a_study_is_reported_from_another_folder_without_its_file(
     result = call("report", "tiny", "--out", "out", "--formats", "md, json", *where)
     assert result.exit_code == 0, result.output
     found = {path.name for path in (home / "elsewhere" / "out").iterdir()}
-    assert found == {"report.md", "results.json", "costs.json", "provenance.json"}
+    documents = {"results.json", "costs.json", "provenance.json"}
+    assert found == {"report.md", "report-files.json", *documents}
     assert [path.name for path in (home / "elsewhere").iterdir()] == ["out"]
     assert "no study 'tinny'; did you mean 'tiny'?" in call("report", "tinny", *where).output
     absent = call("report", "study.yaml", *where)

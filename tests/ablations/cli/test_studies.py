@@ -156,7 +156,7 @@ def test_a_report_is_built_again_by_name_or_file_in_the_formats_asked_for(
     call("run", study, *INLINE, "--no-report")
     assert call("report", "tiny", "--out", "a", "--formats", "json").exit_code == 0
     assert call("report", study, "--out", "b", "--formats", "json,md,csv,tex").exit_code == 0
-    documents = {"results.json", "costs.json", "provenance.json"}
+    documents = {"results.json", "costs.json", "provenance.json", "report-files.json"}
     assert {path.name for path in Path("a").iterdir()} == documents
     assert {path.name for path in Path("b").iterdir()} > documents | {"report.md", "report.tex"}
     assert Path("a/results.json").read_bytes() == Path("b/results.json").read_bytes()

@@ -10,6 +10,7 @@ import pytest
 from ablations.errors import StoreError
 from ablations.record import StoredRun
 from ablations.tracking import tracker as trackers
+from ablations.tracking.artifacts import local_folder
 from ablations.tracking.locks import history_lock
 from ablations.tracking.store import MlflowStore
 from ablations.tracking.syncing import sync_outbox
@@ -39,6 +40,16 @@ def test_opening_a_study_again_adds_to_its_history_only_what_changed(tracker, pl
         tracker.close_study("example", "FINISHED")
     past = _artifact(tracker, "example", "history.json")
     assert [item["seeds"] for item in past] == [[0, 1], [0, 1, 2]]
+
+
+def test_a_file_that_is_stored_byte_for_byte_is_not_written_again(tracker, plan):
+    tracker.open_study(plan(), {"labels.npz": b"labels", "other.npz": b"old"})
+    _, parent = tracker.store.parent("example")
+    folder = local_folder(tracker.store.client.get_run(parent).info.artifact_uri)
+    written = {name: (folder / name).stat().st_ino for name in ("labels.npz", "other.npz")}
+    tracker.open_study(plan(), {"labels.npz": b"labels", "other.npz": b"new"})
+    assert (folder / "labels.npz").stat().st_ino == written["labels.npz"]
+    assert (folder / "other.npz").read_bytes() == b"new"
 
 
 def test_a_plan_that_takes_anothers_place_says_what_changed(tracker, plan):

@@ -142,6 +142,25 @@ def detailed(results):
 
 
 @pytest.fixture
+def twins(detailed):
+    """An arm called `mlp (tuned)` beside `mlp` at its own tuned recipe: two of one label."""
+    here, tuned = {"arm": "mlp (tuned)"}, {"comparison": "tuned"}
+    per_class, looks = detailed["per_class"], detailed["sequential"]
+    for entries, name in (
+        (detailed["arms"], "name"),
+        *((held, "arm") for held in (detailed["curves"], per_class["arms"])),
+        *((found, "arm") for probe, found in detailed["probes"].items() if probe != "image_size"),
+    ):
+        own = [one for one in entries if one[name] == "mlp"]
+        entries.extend([one | {name: here["arm"]} for one in own] + [one | tuned for one in own])
+    for entries in (detailed["contrasts"], per_class["contrasts"], looks["contrasts"]):
+        own = [one for one in entries if one["name"] == "mlp - control"]
+        entries.extend(one | here | {"name": "mlp (tuned) - control"} for one in own)
+        entries.extend(one | tuned for one in own)
+    return detailed
+
+
+@pytest.fixture
 def ax():
     return Figure().add_subplot()
 

@@ -10,9 +10,18 @@ def test_the_strong_line_is_the_median_and_the_faint_ones_the_seeds(results, ax)
     table = tables.curve_table(results, "loss")
     curve = next(c for c in results["curves"] if c["metric"] == "train/loss")
     draw_curves(table[table["arm"] == curve["arm"]], ax)
-    *seeds, median = [list(line.get_ydata()) for line in ax.lines]
-    assert median == curve["median"]
-    assert sorted(seeds) == sorted(curve["values"].values())
+    (median,), (seeds,) = ax.lines, ax.collections
+    assert list(median.get_ydata()) == curve["median"]
+    drawn = [segment.tolist() for segment in seeds.get_segments()]
+    assert drawn == [[*map(list, enumerate(c, start=1))] for c in curve["values"].values()]
+
+
+def test_the_axes_hold_every_seed_s_line(results, ax):
+    table = tables.curve_table(results, "loss")
+    draw_curves(table[table["arm"] == results["curves"][0]["arm"]], ax)
+    ax.autoscale_view()
+    (low, high), values = ax.get_ylim(), table[table["arm"] == results["curves"][0]["arm"]]["value"]
+    assert low < values.min() < values.max() < high
 
 
 def test_the_reference_is_only_the_median(results, ax):
@@ -32,11 +41,15 @@ def test_every_arm_has_a_panel_and_all_share_their_axes(results, narrow):
 def test_a_diverged_run_breaks_off_without_hiding_the_others(results):
     curve = results["curves"][0]
     curve["values"]["0"] = [1.0, None]
-    table = tables.curve_table(results, curve["metric"].partition("/")[2])
+    measure = curve["metric"].partition("/")[2]
+    table = tables.curve_table(results, measure)
     own = table[(table["arm"] == curve["arm"]) & (table["seed"] == 0)]
     assert len(own) == 2
     with house_style():
-        curves_figure(results, "loss", narrow=False)
+        panel = curves_figure(results, measure, narrow=False).axes[0]
+    broken, *others = panel.collections[0].get_segments()
+    assert broken.tolist() == own.dropna()[["epoch", "value"]].to_numpy().tolist()
+    assert {len(line) for line in others} == {len(curve["values"]["1"])}
 
 
 def test_splits_are_told_apart_by_dashes(results):

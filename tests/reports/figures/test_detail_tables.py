@@ -21,6 +21,7 @@ def test_images_are_listed_without_their_pixels(detailed):
     assert len(table) == 7 * 8
     assert table.iloc[0].to_dict() == {
         "contrast": "activation=relu - control",
+        "comparison": "shared",
         "index": 0,
         "label": "shirt",
         "arm_right": 100.0,

@@ -24,9 +24,17 @@ def by_kind(ax):
     return bars, [c for c in ax.collections if c not in bars]
 
 
+def lines_of(ax, row):
+    """From which point to which the lines of a row go."""
+    (lines,), _ = by_kind(ax)
+    segments = [segment.tolist() for segment in lines.get_segments()]
+    return [segment for segment in segments if segment[0][1] == row + CONTROL_LANE]
+
+
 def test_the_dots_stand_at_the_seeds_values(results, ax):
     draw_values(tables.value_table(results), ax)
-    drawn = ax.collections[1].get_offsets()
+    _, (_, dots) = by_kind(ax)
+    drawn = dots.get_offsets()
     expected = [
         (100 * value, row + SEED_LANE)
         for row, arm in enumerate(results["arms"])
@@ -38,15 +46,14 @@ def test_the_dots_stand_at_the_seeds_values(results, ax):
 def test_every_pair_is_joined_from_the_controls_value_to_the_arms(results, ax):
     draw_values(tables.value_table(results), ax)
     control, arm = results["arms"][0]["values"], results["arms"][1]["values"]
-    joined = {
-        tuple(line.get_xdata()) for line in ax.lines if line.get_ydata()[0] == 1 + CONTROL_LANE
-    }
+    joined = {(start[0], end[0]) for start, end in lines_of(ax, row=1)}
     assert joined == {(100 * control[seed], 100 * arm[seed]) for seed in arm}
+    assert {end[1] for _, end in lines_of(ax, row=1)} == {1 + SEED_LANE}
 
 
 def test_a_seed_whose_run_failed_is_not_joined(results, ax):
     draw_values(tables.value_table(results), ax)
-    assert sum(line.get_ydata()[0] == 4 + CONTROL_LANE for line in ax.lines) == 4
+    assert len(lines_of(ax, row=4)) == 4
 
 
 def test_means_and_their_bars_are_the_documents(results, ax):

@@ -1,10 +1,16 @@
 import csv
 import io
+from functools import partial
 
 import pytest
 from PIL import Image
 
 from reports.figures import figure_data, figure_files, pictures
+from reports.figures.canvas import house_style
+from reports.figures.classes import class_figure, confusion_figure
+from reports.figures.cost import cost_figure
+from reports.figures.curves import curves_figure
+from reports.figures.sequential import sequential_figure
 
 NAMES = ["estimation", "curves-loss", "curves-accuracy", "cost", "shift", "growth"]
 
@@ -69,6 +75,25 @@ def test_every_figure_comes_with_what_it_shows(results, gallery):
     assert means == {arm["name"]: pytest.approx(100 * arm["mean"]) for arm in results["arms"]}
     assert not any(name in rows[0] for name in ("row", "look"))
     assert all(len(picture.data.splitlines()) > 1 for picture in gallery.values())
+
+
+def test_arms_of_one_label_have_a_panel_each(twins, costs):
+    with house_style():
+        for draw, n in ((partial(curves_figure, measure="loss"), 9), (confusion_figure, 9),
+                        (class_figure, 9), (sequential_figure, 9)):  # fmt: skip
+            titles = [ax.get_title(loc="left") for ax in draw(twins, narrow=False).axes]
+            assert (len(titles), titles.count("mlp (tuned)")) == (n, 2)
+        key = cost_figure(twins, costs, narrow=False).legends[0]
+    assert len(key.get_texts()) == len(costs["arms"])
+
+
+def test_names_in_the_data_of_a_figure_are_no_formulas(results, costs):
+    results["arms"][1]["name"] = results["contrasts"][0]["arm"] = "=1+1"
+    data = pictures(results | {"curves": [], "probes": {}}, costs)["estimation"].data
+    rows = list(csv.DictReader(io.StringIO(data)))
+    assert "'=1+1" in {row["label"] for row in rows}
+    numbers = [float(row["number"]) for row in rows if row["kind"] == "difference"]
+    assert min(numbers) < 0
 
 
 def test_files_are_as_wide_as_a_text_or_a_column_and_always_the_same(results, costs):

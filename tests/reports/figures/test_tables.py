@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from reports.figures import tables
+from reports.figures import detail_tables, tables
 from reports.figures.palette import CONTROL
 
 
@@ -111,11 +111,27 @@ def test_the_estimation_table_has_a_row_a_mark(results):
     assert (last["label"], last["verdict"]) == ("mlp-matched - mlp", "worse")
 
 
+def test_arms_of_one_label_stay_apart(twins):
+    labels = [row.label for row in tables.estimation_rows(twins)]
+    assert labels.count("mlp (tuned)") == 2
+    curves = tables.by_cell(tables.curve_table(twins, "loss"))
+    classes = tables.by_cell(detail_tables.class_table(twins), "contrast")
+    confusions = tables.by_cell(detail_tables.confusion_table(twins))
+    looks = tables.by_cell(detail_tables.sequential_table(twins), "contrast")
+    for cells in (curves, confusions):
+        assert {("mlp (tuned)", "shared"), ("mlp", "tuned")} <= set(cells)
+    for cells in (classes, looks):
+        assert {("mlp (tuned) - control", "shared"), ("mlp - control", "tuned")} <= set(cells)
+    assert {len(rows) for rows in classes.values()} == {8}
+    layers = detail_tables.layer_table(twins)
+    assert len(layers) == 2 * 4 * layers["look"].nunique() == 2 * 4 * len(twins["arms"])
+
+
 def test_a_panel_beside_the_main_control_is_named_by_its_arm(results):
-    assert tables.beside_control(results, "mlp - control") == "mlp"
-    assert tables.beside_control(results, "mlp - control (tuned)") == "mlp (tuned)"
+    assert tables.beside_control(results, "mlp - control", "shared") == "mlp"
+    assert tables.beside_control(results, "mlp - control", "tuned") == "mlp (tuned)"
     for other in ("mlp-matched - mlp", "mlp - control-relu"):
-        assert tables.beside_control(results, other) == other
+        assert tables.beside_control(results, other, "shared") == other
 
 
 def test_sections_of_one_data_set_are_kept_with_it(detailed):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from reports.figures.units import axis_label, difference_unit, spoken, unit_of
+from reports.figures.units import amount, axis_label, difference_unit, spoken, unit_of
 
 
 @pytest.mark.parametrize("metric", ["test/accuracy", "probe/shift/accuracy_1", "consistency_2"])
@@ -16,6 +16,12 @@ def test_a_loss_is_shown_as_stored():
 
 def test_a_missing_number_is_nan():
     assert math.isnan(unit_of("test/accuracy").shown(None))
+
+
+def test_an_amount_of_one_is_singular():
+    assert amount(0.01, "test/accuracy") == "1 point"
+    assert amount(0.1, "test/accuracy") == "10 points"
+    assert amount(1, "test/loss") == "1 test loss"
 
 
 def test_labels_name_the_unit_where_there_is_one():

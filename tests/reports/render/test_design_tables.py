@@ -65,3 +65,9 @@ def test_nested_facts_become_paths():
         ["a.c", ""],
         ["d", "yes, \N{EN DASH}"],
     ]
+
+
+def test_of_a_digest_in_a_path_eight_digits_are_shown():
+    digest = "0123456789abcdef" * 4
+    (row,) = design_tables.fact_table("", {"environments": {digest: {"threads": digest}}}).rows
+    assert texts(row) == ["environments.01234567.threads", digest]

@@ -18,6 +18,7 @@ NAMES = {
     "results.json",
     "costs.json",
     "provenance.json",
+    "report-files.json",
     *(f"figures/{name}.csv" for name in FIGURES),
     *(f"figures/{n}{end}.{k}" for n in FIGURES for end in ("", "-column") for k in KINDS),
 }
@@ -43,7 +44,8 @@ def test_json_is_written_with_any_format_since_it_is_what_they_show(
     tmp_path, results, costs, provenance
 ):
     paths = write_report(tmp_path, results, costs, provenance, ["md"])
-    assert [p.name for p in paths] == ["report.md", "results.json", "costs.json", "provenance.json"]
+    documents = ["results.json", "costs.json", "provenance.json", "report-files.json"]
+    assert [p.name for p in paths] == ["report.md", *documents]
 
 
 def test_json_keeps_its_order_and_reads_back_equal(tmp_path, results, costs, provenance):
@@ -61,6 +63,45 @@ def test_a_second_report_replaces_the_first(tmp_path, results, costs, provenance
     results["study"] = "another"
     write_report(tmp_path, results, costs, provenance, ["md"])
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# another")
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_a_study_has_no_more_goes_and_what_others_wrote_stays(
+    tmp_path, small, costs, provenance
+):
+    write_report(tmp_path, small, costs, provenance, FORMATS)
+    (tmp_path / "figures/mine.csv").write_text("x")
+    (tmp_path / "tables/arms.tex").write_text("edited")
+    small["contrasts"], small["claims"] = [], []
+    write_report(tmp_path, small, costs, provenance, ["html", "csv"])
+    held = files_in(tmp_path)
+    assert held == {
+        *("report.html", "arms.csv", "contrasts.csv", "results.json", "costs.json"),
+        *("provenance.json", "report-files.json", "figures/estimation.csv", "figures/cost.csv"),
+        *("figures/mine.csv", "tables/arms.tex"),
+    }
+
+
+def test_formats_of_the_same_results_may_be_written_one_after_the_other(
+    tmp_path, small, costs, provenance
+):
+    for kind in ("html", "md", "png"):
+        write_report(tmp_path, small, costs, provenance, [kind])
+    assert {"report.html", "report.md", "figures/cost.png"} < files_in(tmp_path)
+    small["question"] = "another"
+    write_report(tmp_path, small, costs, provenance, ["md"])
+    assert not {"report.html", "figures/cost.png"} & files_in(tmp_path)
+    assert not (tmp_path / "figures").exists()
+
+
+def test_another_study_in_the_same_folder_is_left_alone(tmp_path, small, costs, provenance):
+    write_report(tmp_path, small, costs, provenance, ["md", "csv"])
+    small["study"] = "another"
+    write_report(tmp_path, small, costs, provenance, ["md"])
+    assert "arms.csv" in files_in(tmp_path)
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path, results, costs, provenance):

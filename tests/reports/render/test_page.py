@@ -34,8 +34,12 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-STUDY = {"about": "", "comparison": ""}
+STUDY = {"kind": "study", "about": "", "comparison": ""}
 """Of a note that is about the whole study."""
+
+
+def note(code, text, kind, about):
+    return {"code": code, "text": text, "kind": kind, "about": about, "comparison": "shared"}
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +81,8 @@ def test_a_note_about_a_contrast_stands_with_it_and_one_about_an_arm_with_the_ar
     small, costs, provenance
 ):
     small["warnings"] = [
-        {"code": "few_pairs", "text": "so few", "about": "mlp - control", "comparison": "shared"},
-        {"code": "ceiling", "text": "so high", "about": "mlp", "comparison": "shared"},
+        note("few_pairs", "so few", "contrast", "mlp - control"),
+        note("ceiling", "so high", "arm", "mlp"),
     ]
     text = html(small, costs, provenance)
     findings = text.split('<ul class="findings">')[1].split("</ul>\n")[0]
@@ -86,6 +90,20 @@ def test_a_note_about_a_contrast_stands_with_it_and_one_about_an_arm_with_the_ar
     assert "mlp raises" in item
     arms = text.split('<section id="arms">')[1].split("</section>")[0]
     assert "so high" in arms
+    assert text.count("so few") == text.count("so high") == 1
+
+
+def test_notes_about_an_arm_and_a_contrast_of_one_name_stay_apart(small, costs, provenance):
+    (contrast,) = [one for one in small["contrasts"] if one["name"] == "mlp - control"]
+    contrast["name"] = "mlp"
+    small["warnings"] = [
+        note("few_pairs", "so few", "contrast", "mlp"),
+        note("ceiling", "so high", "arm", "mlp"),
+    ]
+    text = html(small, costs, provenance)
+    arms = text.split('<section id="arms">')[1].split("</section>")[0]
+    assert "so high" in arms
+    assert "so few" not in arms
     assert text.count("so few") == text.count("so high") == 1
 
 

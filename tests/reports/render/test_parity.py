@@ -191,7 +191,9 @@ class Study:
         # The page counts the notes of a kind, or of an arm or contrast, and what was compared.
         notes = [*results["warnings"], *results["refusals"]]
         counts = [*Counter(note["code"] for note in notes).values()]
-        counts += [*Counter((note["about"], note["comparison"]) for note in notes).values()]
+        counts += [
+            *Counter((note["kind"], note["about"], note["comparison"]) for note in notes).values()
+        ]
         counts += [*Counter(one["family"] for one in results["contrasts"]).values()]
         counts += [len(results["arms"]), len({s for a in results["arms"] for s in a["values"]})]
         self.known = Known(results, spent, counts)
@@ -222,7 +224,7 @@ def refused(everything):
     results, spent = everything
     nothing = dict.fromkeys(("ci_adjusted", "ci", "verdict", "minimum_detectable"))
     said = {"code": "endpoint_changed", "text": "the margin was 0.04 until 3 verdicts were shown"}
-    said |= {"about": "", "comparison": ""}
+    said |= {"kind": "study", "about": "", "comparison": ""}
     changes = {
         "contrasts": [one | nothing for one in results["contrasts"]],
         "arms": [one | {"among_best": None, "ci": None} for one in results["arms"]],

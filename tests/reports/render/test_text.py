@@ -126,6 +126,18 @@ def test_names_with_commas_and_quotes_survive_the_round_trip(hostile):
     assert rows_of(csv_files(results, costs)["arms.csv"])[1]["name"] == name
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "\tx"])
+def test_a_name_that_begins_like_a_formula_stands_behind_an_apostrophe(results, costs, name):
+    for contrast in results["contrasts"]:
+        contrast |= {"name": f"{name} - control", "arm": name, "estimate": -0.5}
+    results["arms"][1]["name"] = name
+    files = csv_files(results, costs)
+    assert rows_of(files["arms.csv"])[1]["name"] == f"'{name}"
+    row = rows_of(files["contrasts.csv"])[0]
+    assert (row["name"], row["arm"]) == (f"'{name} - control", f"'{name}")
+    assert (row["control"], row["estimate"]) == ("control", "-0.5")
+
+
 @pytest.mark.parametrize("text", ["- - -", "1. no", "$x$", "@bob", "http://a.org", ":smile: & *"])
 def test_a_question_is_read_as_it_was_asked(results, costs, text):
     results["question"] = text
