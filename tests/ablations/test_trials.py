@@ -131,3 +131,11 @@ def test_a_trial_that_diverged_is_completed_and_one_that_failed_is_not():
 )
 def test_an_edge_is_one_where_a_recipe_could_go_beyond(key, axis, value, found):
     assert edges({key: axis}, Recipe(), {key: value}) == found
+
+
+def test_the_keys_of_trials_are_held_still(tuned):
+    """What is stored under them would be lost; `test_identity` says what to do where they move."""
+    made = tuned()
+    run = trial_run(made.spec, made.arms[0], 3, {"learning_rate": 0.1})
+    assert run.run_key[:16] == "2748d09381f9cd46"
+    assert search_name(made.spec, made.arms[0], here) == "example: control [b127936e0831]"

@@ -193,6 +193,15 @@ def test_trials_of_another_study_are_linked_and_not_trained(
     assert all(run.data.tags["reused_from"] for run in found)
 
 
+def test_trials_with_several_learning_rates_share_a_stack(home, store_uri, call, children_of):
+    write(dataset={"name": "digits", "subset": 200}, seeds=1)
+    assert call("run", "study.yaml", *INLINE, "--stack", "5", "--no-report").exit_code == 0
+    sizes = Counter(
+        int(run.data.metrics["cost/stack_size"]) for run in children_of("tuned", kind="tuning")
+    )
+    assert sizes == {5: 10, 1: 2}  # the first round of each arm, and what was left of its trials
+
+
 def test_one_arm_at_a_time_comes_to_the_same_study(home, new_store, call):
     small = {"dataset": {"name": "digits", "subset": 200}, "seeds": 3}
     found = []
