@@ -11,12 +11,23 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms, size_target
+from ablations.arms import (
+    Arm,
+    ArmBuilder,
+    DataFacts,
+    Layer,
+    Networks,
+    Shape,
+    same_arms,
+    size_target,
+)
+from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
+from ablations.quantities import ClaimFinder
 from ablations.record import KEY_SCHEMA, RunState, StoredRun, counting_attempt, digest
-from ablations.spec import CONTRAST_SIGN, ArmSpec, DataSpec, Recipe, StudySpec, canonical
+from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical
 from lenet_variants import catalogue
 
 
@@ -83,6 +94,7 @@ class Plan:
         runs: Seed-major, the longest runs first within a seed.
         factors: Their levels, parsed, so that spelling moves no plan.
         rules: What bounds the design, parsed, where the study says anything.
+        claims: What is claimed, with the values of all that is counted.
     """
 
     spec: StudySpec
@@ -90,6 +102,7 @@ class Plan:
     runs: tuple[RunSpec, ...]
     factors: Mapping[str, Any]
     rules: Mapping[str, Any]
+    claims: tuple[Claim, ...] = ()
 
     @property
     def control(self) -> str:
@@ -169,6 +182,7 @@ class Plan:
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
             "probes": list(spec.probes),
             **({"accept": list(spec.accept)} if spec.accept else {}),
+            **({"claims": [one.digest for one in self.claims]} if self.claims else {}),
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],
             "runs": [
@@ -185,8 +199,8 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """`plan.json`: what reports and later calls read.
 
-        An arm's family, and the arm whose size it was given, follow from the rest and are in no
-        digest: they are there for readers that know no variants.
+        An arm's family and layers, the arm whose size it was given, and what claims count follow
+        from the rest and are in no digest: they are there for readers that know no variants.
         """
         content = self._content()
         arms = [
@@ -194,16 +208,25 @@ class Plan:
                 **plain,
                 "family": catalogue.find(arm.variant).family,
                 "matched_to": self._size_of(arm),
+                "layers": [_layer(layer) for layer in arm.layers],
             }
             for plain, arm in zip(content["arms"], self.arms, strict=True)
         ]
-        return {"schema": KEY_SCHEMA, "digest": self.digest, **content, "arms": arms}
+        found = {"schema": KEY_SCHEMA, "digest": self.digest, **content, "arms": arms}
+        if self.claims:
+            found["claims"] = [one.to_dict() for one in self.claims]
+        return found
 
     def _size_of(self, arm: Arm) -> str | None:
         """The arm on the same data set whose size an arm was given, if any."""
         listed = self.listed(arm)
         target = None if listed is None else size_target(listed)
         return None if target is None else target + arm.control.removeprefix(CONTROL)
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    keys = ("name", "n_parameters", "n_macs", "n_connections")
+    return {**{k: getattr(layer, k) for k in keys}, "output_shape": list(layer.output_shape)}
 
 
 def _level(arm: Arm, factor: str) -> Any:
@@ -235,6 +258,10 @@ def make_plan(
     arms = [(arm, builder.spec) for builder in builders for arm in builder.all_arms()]
     problems = list(dict.fromkeys(text for builder in builders for text in builder.problems))
     problems += same_arms([arm for arm, _ in arms])
+    unbuilt = {name + one.place for one in builders for name in one.failed}
+    finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.metrics(), networks)
+    claims = finder.claims(spec.claims)
+    problems += finder.problems
     if problems:
         raise SpecError(where or f"study {spec.study!r}", problems)
     first = builders[0].cells
@@ -244,6 +271,7 @@ def make_plan(
         runs=tuple(_runs(spec.seeds, arms)),
         factors=first.factors,
         rules=first.rules,
+        claims=tuple(claims),
     )
 
 

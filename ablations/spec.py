@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
-    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
 )
 
+from ablations.claims import CONTRAST_SIGN, ClaimSpec
 from ablations.designs import level_text
+from ablations.frozen import Frozen as _Frozen
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
@@ -43,21 +43,8 @@ Acceptable = Literal[
 """Reasons to give no verdict that a study may overrule; its report then says so at the top."""
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
-CONTRAST_SIGN = " - "
-"""Stands between the two arms of a contrast, so no arm's name may hold it."""
 MOST_SEEDS = 10_000
 SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, raw: Any, info: ValidationInfo) -> Any:
-        if isinstance(raw, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise ValueError(f"must not be true or false, got {raw!r}")
-        return raw
 
 
 class Recipe(_Frozen):
@@ -210,6 +197,7 @@ class StudySpec(_Frozen):
     curves: Curves | None = None
     endpoint: EndpointSpec
     probes: tuple[Probe, ...] = ()
+    claims: tuple[ClaimSpec, ...] = ()
     accept: tuple[Acceptable, ...] = ()
     plugins: tuple[str, ...] = ()
     root_seed: int = Field(0, ge=0)
@@ -230,6 +218,15 @@ class StudySpec(_Frozen):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"names a seed twice: {sorted(seeds)}")
         return seeds
+
+    @field_validator("claims")
+    @classmethod
+    def _distinct_claims(cls, claims: tuple[ClaimSpec, ...]) -> tuple[ClaimSpec, ...]:
+        texts = [one.text for one in claims]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(f"says {text!r} twice; give each claim its own words")
+        return claims
 
     @field_serializer("datasets", mode="wrap")
     def _one_stands_alone(self, value: Any, handler: SerializerFunctionWrapHandler) -> Any:
