@@ -68,7 +68,7 @@ def planned_questions(plan: AnalysisPlan, *, is_final: bool = True) -> tuple[Que
 
 
 def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = True) -> Question:
-    """The contrast that a claim speaks of.
+    """The contrast that a claim speaks of; of a statement, the runs that it needs.
 
     On another metric than the endpoint's nothing says which direction is better, so that the
     question is asked of the raw difference. A claim that was written after results is exploratory:
@@ -76,11 +76,11 @@ def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = T
     """
     endpoint = plan.endpoint
     question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
-    own = (_pair(question.spec), claim.metric or endpoint.metric)
+    own = _asked(claim, plan)
     late = set(_claimed_pairs(plan, "after_results")) - _planned_pairs(plan)
     return replace(
         question,
-        metric=claim.metric or endpoint.metric,
+        metric=_metric(claim, plan),
         direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
         margin=endpoint.margin if claim.margin is None else claim.margin,
         family="exploratory" if own in late else "primary",
@@ -95,7 +95,7 @@ def claimed_spec(claim: ClaimSpec, plan: AnalysisPlan) -> ContrastSpec:
     for spec in plan.contrasts:
         if (spec.arm, spec.control, spec.comparison) == (arm, control, comparison):
             return spec
-    return ContrastSpec(claim.contrast, arm, control, comparison)
+    return ContrastSpec(claim.name, arm, control, comparison)
 
 
 def primary_comparison(plan: AnalysisPlan) -> Comparison:
@@ -160,8 +160,19 @@ def _claimed_pairs(
     plan: AnalysisPlan, written: str
 ) -> Iterator[tuple[tuple[frozenset[str], str], str]]:
     for claim in plan.claims:
-        if claim.written == written:
-            yield _pair(claimed_spec(claim, plan)), claim.metric or plan.endpoint.metric
+        if claim.written == written and claim.name:
+            yield _asked(claim, plan)
+
+
+def _asked(claim: ClaimSpec, plan: AnalysisPlan) -> tuple[tuple[frozenset[str], str], str]:
+    sides, metric = claim.asks(plan.endpoint.metric)
+    return (sides, claimed_spec(claim, plan).comparison), metric
+
+
+def _metric(claim: ClaimSpec, plan: AnalysisPlan) -> str:
+    if claim.statement is None:
+        return claim.metric or plan.endpoint.metric
+    return claim.statement.left.metric or claim.statement.right.metric
 
 
 def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:
@@ -169,4 +180,5 @@ def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:
 
 
 def _is_on_endpoint(claim: ClaimSpec, plan: AnalysisPlan) -> bool:
-    return claim.metric in (None, plan.endpoint.metric)
+    """Whether it is a contrast of the endpoint's metric, and so one of the report's contrasts."""
+    return claim.statement is None and claim.metric in (None, plan.endpoint.metric)
