@@ -90,8 +90,8 @@ def test_a_note_about_a_contrast_stands_with_it_and_one_about_an_arm_with_the_ar
 
 
 def test_every_figure_is_there_with_its_caption(page):
-    assert page.tags.count("figure") == 6
-    assert page.tags.count("svg") == 12
+    assert page.tags.count("figure") == 7
+    assert page.tags.count("svg") == 14
     assert page.text.count("n = 4 to 5 seeds an arm") == 5
 
 
