@@ -35,11 +35,11 @@ def judged_claim(
     if claim.statement is None:
         found = _contrasted(claim, plan, table, gate, is_final=is_final)
     elif claim.statement.is_counted:
-        found = counted_finding(claim, claim.statement)
+        found = counted_finding(claim.statement, claim.margin or 0.0)
     else:
         question = gate.asked(claimed_question(claim, plan, is_final=is_final))
         by_metric = {name: outcomes(table, name) for name in _metrics(claim.statement)}
-        found = measured_finding(claim, claim.statement, question, plan, by_metric)
+        found = measured_finding(claim.statement, question, plan, by_metric)
     return ClaimResult(
         text=claim.text,
         verdict=found.verdict,

@@ -16,7 +16,7 @@ import numpy as np
 
 from ablations.claims import Quantity, Statement
 from reports.methods import Method, Pairs, Runs, bounds_of, values_of
-from reports.plan import AnalysisPlan, ClaimSpec
+from reports.plan import AnalysisPlan
 from reports.questions import Question
 from reports.sentences import interval_words
 from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval
@@ -66,10 +66,9 @@ class Finding:
     numbers: dict[str, Any]
 
 
-def counted_finding(claim: ClaimSpec, statement: Statement) -> Finding:
+def counted_finding(statement: Statement, margin: float) -> Finding:
     """What is decided without a run: exact, so never undecided."""
     left, right = statement.left.value or 0.0, statement.right.value or 0.0
-    margin = claim.margin or 0.0
     values = [(term, term.counted(left, right)) for term in terms(statement, margin)]
     verdict = decide_statement(
         [Condition(Interval(_sign(v), _sign(v)), term.is_strict) for term, v in values]
@@ -86,57 +85,53 @@ def _sign(value: Fraction) -> float:
 
 
 def measured_finding(
-    claim: ClaimSpec,
-    statement: Statement,
-    question: Question,
-    plan: AnalysisPlan,
-    tables: Mapping[str, Outcomes],
+    statement: Statement, question: Question, plan: AnalysisPlan, tables: Mapping[str, Outcomes]
 ) -> Finding:
     """What the runs say of a statement.
 
     Args:
-        claim: Has the margin; by default the question's.
         statement: With a mean over runs on one side at least.
-        question: How strictly it is judged.
+        question: How strictly it is judged, and how far apart equal sides may be.
         plan: Knows what a run that learnt nothing comes to.
         tables: The outcomes of every arm, by metric.
     """
     margin = question.margin if statement.relation == "equal" else 0.0
-    sides = _Sides(statement, question, plan, tables)
-    wanted = terms(statement, claim.margin or margin)
-    first = sides.pairs(wanted[0], NOT_LOST)
-    found = [(term, *sides.judged(term, NOT_LOST, first.method)) for term in wanted]
+    sides, wanted = _Sides(statement, question, plan, tables), terms(statement, margin)
+    pairs = sides.pairs(wanted[0], NOT_LOST)
+    found = [(term, *sides.judged(term, NOT_LOST, pairs.method)) for term in wanted]
     verdict = _verdict([(term, interval) for term, _, interval in found])
     flags: list[str] = [one.code for one in question.refusals]
-    if verdict is not None and any(
-        sides.verdict(wanted, lost, first.method) != verdict for lost in sides.scenarios()
-    ):
+    others = [sides.verdict(wanted, lost, pairs.method) for lost in sides.scenarios()]
+    if verdict is not None and any(other != verdict for other in others):
         flags.append("failures_decide")
-    left, right = sides.means(first)
     numbers = {
-        **_said(statement, claim.margin or margin, left, right),
+        **_said(statement, margin, *sides.means(pairs)),
         "contrast": question.spec.name,
         "comparison": question.spec.comparison,
-        "method": first.method,
-        "n_pairs": len(first.seeds),
+        "method": pairs.method,
+        "n_pairs": len(pairs.seeds),
         "level": 1 - question.alpha_each,
         "conditions": [_condition(*one) for one in found],
         "judged": question.is_final and verdict is not None and not question.refusals,
         "flags": flags,
     }
-    effect = _effect(statement, question, first, numbers)
+    effect = _effect(statement, question, pairs, numbers)
     if not question.is_final:
         return Finding(None, effect, numbers)
-    if verdict is None:
-        wanted_runs = f"a verdict needs at least {MIN_FOR_INTERVAL} runs of each side"
-        return Finding("undecided", f"{effect}; {wanted_runs}", numbers)
-    if question.refusals:
-        codes = ", ".join(one.code for one in question.refusals)
-        return Finding("undecided", f"{effect}: no verdict ({codes})", numbers)
-    if "failures_decide" in flags:
-        why = "counting runs that came to no number as chance, or as the worst, would change that"
-        return Finding("undecided", f"{effect}, but {why}", numbers)
+    if open_because := _open_because(question, verdict, flags):
+        return Finding("undecided", f"{effect}{open_because}", numbers)
     return Finding(verdict, effect, numbers)
+
+
+def _open_because(question: Question, verdict: ClaimVerdict | None, flags: Sequence[str]) -> str:
+    """What keeps a final study from a verdict, beside the intervals; empty for nothing."""
+    if verdict is None:
+        return f"; a verdict needs at least {MIN_FOR_INTERVAL} runs of each side"
+    if question.refusals:
+        return f": no verdict ({', '.join(one.code for one in question.refusals)})"
+    if "failures_decide" in flags:
+        return ", but counting runs that came to no number as chance, or as the worst, changes that"
+    return ""
 
 
 def _verdict(judged: Sequence[tuple[Term, Interval | None]]) -> ClaimVerdict | None:

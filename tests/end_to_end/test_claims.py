@@ -29,6 +29,11 @@ LEARNS = {
         "right": 0.4,
     },
 }
+LARGER = {
+    "text": "The notes' LeNet on larger images is less accurate than ReLU on small ones",
+    "contrast": "lenet - activation=relu",
+    "expect": "less",
+}
 ALIKE = {
     "text": "The two convolutions are of similar size",
     "statement": {
@@ -82,16 +87,19 @@ def reported(ablations, tiny_file, store_uri):
 def test_every_claim_of_a_study_file_is_judged_stored_and_shown(
     reported, ablations, store_uri, home
 ):
-    claims, _, printed = reported(HELPS, LEARNS, ALIKE, TURNED)
+    claims, results, printed = reported(HELPS, LEARNS, LARGER, ALIKE, TURNED)
     assert {text: one["verdict"] for text, one in claims.items()} == {
         HELPS["text"]: "supported",
         LEARNS["text"]: "supported",
+        LARGER["text"]: "supported",
         ALIKE["text"]: "refuted",
         TURNED["text"]: "refuted",
     }
     assert {one["written"] for one in claims.values()} == {"before"}
     numbers = claims[ALIKE["text"]]["numbers"]
     assert (numbers["left"]["value"], numbers["right"]["value"]) == (2416, 156)
+    planned = ["activation=relu - control", "lenet - control"]
+    assert [one["name"] for one in results["contrasts"]] == [*planned, LARGER["contrast"]]
     assert f"refuted  claim: {ALIKE['text']}" in printed
     page = Path("out/report.html").read_text()
     assert 'id="figure-claims"' in page
@@ -100,6 +108,8 @@ def test_every_claim_of_a_study_file_is_judged_stored_and_shown(
     _, parent = store.parent("tiny")
     (entry,) = store.read_json(parent, "history.json", [])
     assert set(entry["claims"]) == {one["digest"] for one in claims.values()}
+    alone = "activation=relu - activation=relu"  # beside a number
+    assert set(entry["shown"]) == {*planned, LARGER["contrast"], alone}
     assert 0 < entry["stored_ms"] < entry["seen_ms"]
     stored = store.read_json(parent, "plan.json", {})["claims"]
     assert [one["text"] for one in stored] == list(claims)
