@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, span
+from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, short_count, span
 from reports.figures.labels import wrapped
 from reports.figures.palette import BAND, CLAIMS, INK, PAPER
 from reports.figures.tables import Document, bounds, records
@@ -137,6 +137,6 @@ def claims_figure(results: Document, *, narrow: bool) -> Figure:
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        ax.xaxis.set_major_formatter(FuncFormatter(short_count))
         top += STRIP_INCHES + GAP_INCHES
     return figure
