@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from pydantic import ValidationError
@@ -25,9 +26,13 @@ GROWTH_FACTORS = (1, 2, 4, 8)
 """Image sizes at which the `image_size` probe counts, as multiples of the arm's own input."""
 
 
-class Counts(Protocol):
-    """Size of a network: learnable numbers, multiply-accumulates an image, links."""
+class Layer(Protocol):
+    """Size of a layer: learnable numbers, multiply-accumulates an image, links, output."""
 
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
     def n_parameters(self) -> int: ...  # noqa: D102
     @property
@@ -36,13 +41,35 @@ class Counts(Protocol):
     def n_connections(self) -> int: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Counts:
+    """Size of a network: the sums over its layers, in the order in which they run."""
+
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Learnable numbers."""
+        return sum(layer.n_parameters for layer in self.layers)
+
+    @cached_property
+    def n_macs(self) -> int:
+        """Multiply-accumulates an image."""
+        return sum(layer.n_macs for layer in self.layers)
+
+    @cached_property
+    def n_connections(self) -> int:
+        """Links, with those of biases."""
+        return sum(layer.n_connections for layer in self.layers)
+
+
 class Networks(Protocol):
     """Counting without building; `lenet_variants.measure` is the implementation."""
 
-    def count(
+    def layers(
         self, name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
-    ) -> Counts:
-        """Counts of one network; raises `VariantError` where a layer's output vanishes."""
+    ) -> Sequence[Layer]:
+        """The layers of one network; raises `VariantError` where a layer's output vanishes."""
 
     def match(
         self,
@@ -76,6 +103,7 @@ class Arm:
         control: The arm it is compared with, its own name if it is that arm.
         changes: What it has other than the control, by factor or key.
         n_images: Training images of one epoch.
+        layers: Of its network, in the order in which they run; they add up to its counts.
         growth: Size by input size, where the study asks for it.
         identity: What its runs' keys are made of, but for the seed.
     """
@@ -93,6 +121,7 @@ class Arm:
     n_parameters: int
     n_macs: int
     n_connections: int
+    layers: tuple[Layer, ...]
     growth: tuple[Mapping[str, Any], ...]
     identity: Mapping[str, Any]
     comparison: str = "shared"
@@ -297,6 +326,7 @@ class ArmBuilder:
             n_parameters=counts.n_parameters,
             n_macs=counts.n_macs,
             n_connections=counts.n_connections,
+            layers=counts.layers,
             growth=tuple(self._growth(variant, levels, shape)),
             identity=arm_identity(found, levels, whole_recipe, whole_dataset, self.data.digest),
         )
@@ -318,7 +348,8 @@ class ArmBuilder:
         """The size of a network, counted once however many arms have it."""
         key = (variant, digest(canonical(levels)), shape)
         if key not in self._counted:
-            self._counted[key] = self.networks.count(variant, levels, shape, self.data.n_classes)
+            layers = self.networks.layers(variant, levels, shape, self.data.n_classes)
+            self._counted[key] = Counts(tuple(layers))
         return self._counted[key]
 
     def _growth(

@@ -6,7 +6,7 @@ history kept on the study's parent run makes that visible. Pure; called by `trac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ablations.errors import counted
@@ -21,27 +21,46 @@ class Deviation(NamedTuple):
     text: str
 
 
-def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
+class ClaimPast(NamedTuple):
+    """What the history says of one claim.
+
+    Attributes:
+        stored_ms: When it was first stored; milliseconds since 1970.
+        is_late: Whether numbers of the study had been seen by then.
+        former: What it said when they were seen, if it was edited since; else empty.
+    """
+
+    stored_ms: int
+    is_late: bool
+    former: str = ""
+
+
+def entry(plan: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """The part of `plan.json` that later plans are held against.
 
-    `shown` has the verdicts that a person has seen, and `seen` says whether any numbers were.
+    `shown` has the verdicts that a person has seen, and `seen` says whether any numbers were;
+    `seen_ms` is there from then on.
     """
     return {
         "digest": plan["digest"],
+        "stored_ms": now_ms,
         "endpoint": plan["endpoint"],
         "control_levels": _controls(plan),
         "seeds": plan["seeds"],
         "arms": _keys(plan),
+        "claims": {
+            one["digest"]: {"text": one["text"], "said": one["said"]} for one in _claims(plan)
+        },
         "shown": {},
         "seen": False,
     }
 
 
-def extended(history: History, plan: Mapping[str, Any]) -> History:
+def extended(history: History, plan: Mapping[str, Any], now_ms: int) -> History:
     """`history` with this plan last, unless it is last already."""
     if history and history[-1]["digest"] == plan["digest"]:
         return history
-    return [*history, entry(plan)]
+    return [*history, entry(plan, now_ms)]
 
 
 def adopted(others: Mapping[str, History], plan: Mapping[str, Any]) -> History:
@@ -70,22 +89,62 @@ def remembering(own: History, others: Mapping[str, History], plan: Mapping[str, 
 
 
 def with_shown(
-    history: History, plan: Mapping[str, Any], seeds: Mapping[str, list[int]]
+    history: History, plan: Mapping[str, Any], seeds: Mapping[str, list[int]], now_ms: int
 ) -> History:
     """`history` after verdicts of the newest plan were shown.
 
     Args:
         history: Its last entry is `plan`'s.
         plan: `plan.json`.
-        seeds: The seeds of every contrast that got a verdict, by contrast name.
+        seeds: The seeds of every contrast that got a verdict, by its name; of claims as well.
+        now_ms: Milliseconds since 1970.
     """
     pairs = _pairs(plan)
     shown = {
         name: {"arm": pairs[name][0], "control": pairs[name][1], "seeds": sorted(used)}
         for name, used in seeds.items()
     }
-    last = {**history[-1], "shown": {**shown, **history[-1]["shown"]}, "seen": True}
-    return [*history[:-1], last]
+    past = history[-1]
+    last = {**past, "shown": {**shown, **past["shown"]}, "seen": True}
+    return [*history[:-1], {**last, "seen_ms": past.get("seen_ms", now_ms)}]
+
+
+def claims_past(history: History, plan: Mapping[str, Any]) -> dict[str, ClaimPast]:
+    """Of every claim of `plan`, by its digest, when it was written and what it said before.
+
+    Times decide, since what another study has shown may have been adopted later than it was shown.
+
+    Args:
+        history: Has `plan` in it.
+        plan: `plan.json`.
+    """
+    seen_ms = min((_seen_ms(past) for past in history if past.get("seen")), default=None)
+    now = {one["digest"]: one for one in _claims(plan)}
+    found = {}
+    for key, one in now.items():
+        stored_ms = min(p["stored_ms"] for p in history if key in p.get("claims", {}))
+        is_late = seen_ms is not None and seen_ms < stored_ms
+        former = _former(history, one, set(now), stored_ms) if is_late else ""
+        found[key] = ClaimPast(stored_ms, is_late, former)
+    return found
+
+
+def _former(history: History, one: Mapping[str, Any], now: set[str], stored_ms: int) -> str:
+    """What a claim was made of: one that is gone, of the same words or the same relation."""
+    for past in reversed(history):
+        for key, other in past.get("claims", {}).items():
+            if key in now or past["stored_ms"] >= stored_ms:
+                continue
+            if other["text"] == one["text"]:
+                return str(other["said"])
+            if other["said"] == one["said"]:
+                return str(other["text"])
+    return ""
+
+
+def _seen_ms(past: Mapping[str, Any]) -> int:
+    """When numbers were first seen; before anything else where that was not kept."""
+    return int(past.get("seen_ms", 0))
 
 
 def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -127,7 +186,7 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
     shown = [past for past in history if past["shown"] or past.get("seen")]
     if not shown:
         return []
-    first, now = shown[0], entry(plan)
+    first, now = shown[0], entry(plan, 0)
     when = "when results were first shown"
     when += f" in study {first['study']!r}" if "study" in first else ""
     found = [
@@ -156,7 +215,30 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
     if added:
         text = f"seeds {added} were added after results were shown"
         found.append(Deviation("seeds_added", text))
-    return found
+    return [*found, *_claim_deviations(history, shown, plan)]
+
+
+def _claim_deviations(
+    history: History, shown: History, plan: Mapping[str, Any]
+) -> Iterator[Deviation]:
+    """Claims that were edited, or taken back, once numbers had been seen."""
+    past = claims_past(history, plan)
+    for one in _claims(plan):
+        if former := past[one["digest"]].former:
+            yield Deviation(
+                "claims_edited",
+                f"claim {one['text']!r} was edited after results were shown: it said {former!r}",
+            )
+    kept = {one["text"] for one in _claims(plan)} | {one["said"] for one in _claims(plan)}
+    gone = {
+        one["text"]: None
+        for past_ in shown
+        if "study" not in past_  # what another study claimed is its own affair
+        for one in past_.get("claims", {}).values()
+        if not {one["text"], one["said"]} & kept
+    }
+    for text in gone:
+        yield Deviation("claims_dropped", f"claim {text!r} was dropped after results were shown")
 
 
 def _controls(plan: Mapping[str, Any]) -> list[Any]:
@@ -169,14 +251,38 @@ def _controls(plan: Mapping[str, Any]) -> list[Any]:
     return found
 
 
+def _claims(plan: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = plan.get("claims", ())
+    return found
+
+
 def _sides(shown: Mapping[str, Any]) -> frozenset[str]:
     return frozenset((shown["arm"], shown["control"]))
 
 
+def shown_name(contrast: str, comparison: str) -> str:
+    """Under which a verdict on a contrast is remembered."""
+    return contrast if comparison == "shared" else f"{contrast} ({comparison})"
+
+
 def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Arm key and control's arm key of every contrast, by its name."""
-    keys = _keys(plan)
-    return {item["name"]: (keys[item["arm"]], keys[item["control"]]) for item in plan["contrasts"]}
+    """Both arms of every contrast, those of claims included, by the name it is remembered under.
+
+    An arm at the recipe that was tuned for it is another than at the shared one.
+    """
+    primary = "tuned" if "tuning" in plan else "shared"
+    claimed = [
+        {"name": one["name"], "arm": one["sides"][0], "control": one["sides"][1]}
+        for one in _claims(plan)
+        if one["name"]
+    ]
+    found = {}
+    for item in [*claimed, *plan["contrasts"]]:
+        comparison = item.get("comparison", primary)
+        keys = {name: shown_name(key, comparison) for name, key in _keys(plan).items()}
+        name = shown_name(item["name"], comparison)
+        found[name] = (keys[item["arm"]], keys[item["control"]])
+    return found
 
 
 def _keys(plan: Mapping[str, Any]) -> dict[str, str]:

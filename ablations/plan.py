@@ -11,10 +11,21 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import Arm, ArmBuilder, DataFacts, Networks, Shape, same_arms, size_target
+from ablations.arms import (
+    Arm,
+    ArmBuilder,
+    DataFacts,
+    Layer,
+    Networks,
+    Shape,
+    same_arms,
+    size_target,
+)
+from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
+from ablations.quantities import ClaimFinder
 from ablations.record import (
     KEY_SCHEMA,
     RunState,
@@ -23,15 +34,7 @@ from ablations.record import (
     digest,
     run_name,
 )
-from ablations.spec import (
-    CONTRAST_SIGN,
-    TUNING_SEED,
-    ArmSpec,
-    DataSpec,
-    Recipe,
-    StudySpec,
-    canonical,
-)
+from ablations.spec import TUNING_SEED, ArmSpec, DataSpec, Recipe, StudySpec, canonical
 from lenet_variants import catalogue
 
 
@@ -116,6 +119,7 @@ class Plan:
         tuned: The arms at the recipes that tuning has chosen for them; none before it has.
         factors: Their levels, parsed, so that spelling moves no plan.
         rules: What bounds the design, parsed, where the study says anything.
+        claims: What is claimed, with the values of all that is counted.
     """
 
     spec: StudySpec
@@ -123,6 +127,7 @@ class Plan:
     runs: tuple[RunSpec, ...]
     factors: Mapping[str, Any]
     rules: Mapping[str, Any]
+    claims: tuple[Claim, ...] = ()
     tuned: tuple[Arm, ...] = ()
 
     @property
@@ -228,6 +233,7 @@ class Plan:
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
             "probes": list(spec.probes),
             **({"accept": list(spec.accept)} if spec.accept else {}),
+            **({"claims": [one.digest for one in self.claims]} if self.claims else {}),
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],
             "runs": self._listed_runs("shared"),
@@ -244,8 +250,8 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """`plan.json`: what reports and later calls read.
 
-        An arm's family, and the arm whose size it was given, follow from the rest and are in no
-        digest: they are there for readers that know no variants.
+        An arm's family and layers, the arm whose size it was given, and what claims count follow
+        from the rest and are in no digest: they are there for readers that know no variants.
         """
         content = self._content()
         arms = [
@@ -253,6 +259,7 @@ class Plan:
                 **plain,
                 "family": catalogue.find(arm.variant).family,
                 "matched_to": self._size_of(arm),
+                "layers": [_layer(layer) for layer in arm.layers],
             }
             for plain, arm in zip(content["arms"], self.arms, strict=True)
         ]
@@ -260,6 +267,8 @@ class Plan:
         if self.spec.tuning:
             whole["runs"] = [*content["runs"], *self._listed_runs("tuned")]
             whole["tuned"] = {arm.name: arm.recipe.model_dump(mode="json") for arm in self.tuned}
+        if self.claims:
+            whole["claims"] = [one.to_dict() for one in self.claims]
         return whole
 
     def _size_of(self, arm: Arm) -> str | None:
@@ -267,6 +276,11 @@ class Plan:
         listed = self.listed(arm)
         target = None if listed is None else size_target(listed)
         return None if target is None else target + arm.control.removeprefix(CONTROL)
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    keys = ("name", "n_parameters", "n_macs", "n_connections")
+    return {**{k: getattr(layer, k) for k in keys}, "output_shape": list(layer.output_shape)}
 
 
 def _level(arm: Arm, factor: str) -> Any:
@@ -298,6 +312,10 @@ def make_plan(
     arms = [(arm, builder.spec) for builder in builders for arm in builder.all_arms()]
     problems = list(dict.fromkeys(text for builder in builders for text in builder.problems))
     problems += same_arms([arm for arm, _ in arms])
+    unbuilt = {name + one.place for one in builders for name in one.failed}
+    finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.metrics(), networks)
+    claims = finder.claims(spec.claims)
+    problems += finder.problems
     if problems:
         raise SpecError(where or f"study {spec.study!r}", problems)
     first = builders[0].cells
@@ -307,6 +325,7 @@ def make_plan(
         runs=tuple(_runs(spec, [(arm, alone.curve_split) for arm, alone in arms])),
         factors=first.factors,
         rules=first.rules,
+        claims=tuple(claims),
     )
 
 

@@ -30,6 +30,7 @@ def plan_changes(old: PlanJson, new: PlanJson) -> list[str]:
         *_seeds(old["seeds"], new["seeds"]),
         *_endpoint(old["endpoint"], new["endpoint"]),
         *_probes(old["probes"], new["probes"]),
+        *_claims(old.get("claims", []), new.get("claims", [])),
         *_accepted(old.get("accept", []), new.get("accept", [])),
     ]
 
@@ -109,6 +110,27 @@ def _probes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     added = [name for name in new if name not in old]
     if added:
         yield f"probes added: {', '.join(added)}; measured on what is stored, without training"
+
+
+def _claims(old: Sequence[PlanJson], new: Sequence[PlanJson]) -> Iterator[str]:
+    """Claims are known by their words; those whose words changed, by what they say."""
+    kept = {one["digest"] for one in old} & {one["digest"] for one in new}
+    gone = {one["text"]: one for one in old if one["digest"] not in kept}
+    reworded = {one["said"]: text for text, one in gone.items()}
+    for one in new:
+        text, said = one["text"], one["said"]
+        if one["digest"] in kept:
+            continue
+        former = text if text in gone else reworded.get(said)
+        if former not in gone:
+            yield f"claim added: {text!r} ({said}); nothing is trained for it"
+        elif former == text:
+            yield f"claim {text!r} said {gone[text]['said']}, now {said}: nothing is trained for it"
+        else:
+            yield f"claim {former!r} reads {text!r} now: nothing is trained for it"
+        gone.pop(str(former), None)
+    for text in gone:
+        yield f"claim left out: {text!r}"
 
 
 def _accepted(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from ablations.claims import CONTRAST_SIGN, ClaimSpec
 from ablations.designs import level_text
 from ablations.search_space import Axis, Space, cells, fitted
 from ablations.strict import Strict
@@ -43,8 +44,6 @@ Acceptable = Literal[
 """Reasons to give no verdict that a study may overrule; its report then says so at the top."""
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
-CONTRAST_SIGN = " - "
-"""Stands between the two arms of a contrast, so no arm's name may hold it."""
 MOST_SEEDS = 10_000
 TUNING_SEED = 1_000_000
 """Trial i of every arm has the seed `TUNING_SEED + i`, and they all the split of the first."""
@@ -250,6 +249,7 @@ class StudySpec(Strict):
     tuning: TuningSpec | None = None
     endpoint: EndpointSpec
     probes: tuple[Probe, ...] = ()
+    claims: tuple[ClaimSpec, ...] = ()
     accept: tuple[Acceptable, ...] = ()
     plugins: tuple[str, ...] = ()
     root_seed: int = Field(0, ge=0)
@@ -270,6 +270,15 @@ class StudySpec(Strict):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"names a seed twice: {sorted(seeds)}")
         return seeds
+
+    @field_validator("claims")
+    @classmethod
+    def _distinct_claims(cls, claims: tuple[ClaimSpec, ...]) -> tuple[ClaimSpec, ...]:
+        texts = [one.text for one in claims]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(f"says {text!r} twice; give each claim its own words")
+        return claims
 
     @field_serializer("datasets", mode="wrap")
     def _one_stands_alone(self, value: Any, handler: SerializerFunctionWrapHandler) -> Any:

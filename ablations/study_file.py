@@ -187,16 +187,21 @@ def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]])
             rest[key] = {inner: item for inner, item in value.items() if inner not in bad[key]}
         elif isinstance(value, list) and "" not in bad[key]:
             rest[key] = [
-                item if number not in bad[key] else _stand_in(key, number)
+                item if number not in bad[key] else _STAND_INS[key](number)
                 for number, item in enumerate(value)
-                if number not in bad[key] or key == "arms"
+                if number not in bad[key] or key in _STAND_INS
             ]
     return rest
 
 
-def _stand_in(key: str, number: int) -> dict[str, str]:
-    """A sound arm in the place of one at fault, so that those after it keep their numbers."""
-    return {"name": f"{key}.{number}", "variant": catalogue.names()[0]}
+_STAND_INS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "arms": lambda number: {"name": f"arms.{number}", "variant": catalogue.names()[0]},
+    "claims": lambda number: {
+        "text": f"claims.{number}",
+        "statement": {"left": 0, "relation": "less", "right": 1},
+    },
+}
+"""A sound entry in the place of one at fault, so that those after it keep their numbers."""
 
 
 def _with_stand_ins(rest: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from ablations.claims import CONTRAST_SIGN
 from ablations.errors import nearest
 from ablations.spec import (
-    CONTRAST_SIGN,
     DATASET_PREFIXES,
     DATASETS,
     TUNING_SEED,

@@ -59,8 +59,19 @@ def count(name: str, levels: Mapping[str, object], input_shape: Shape, n_classes
         >>> count("lenet", {}, (1, 28, 28), 10).n_parameters
         44426
     """
-    _, layers = traced(name, levels, input_shape, n_classes)
-    return _total(layers)
+    return _total(layers(name, levels, input_shape, n_classes))
+
+
+def layers(
+    name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+) -> list[Layer]:
+    """The layers of a variant in the order in which they run; their counts sum to `count`'s.
+
+    Raises:
+        VariantError: As for `count`.
+    """
+    _, found = traced(name, levels, input_shape, n_classes)
+    return found
 
 
 def describe(
@@ -75,16 +86,14 @@ def describe(
     """
     card = find(name)
     resolved = resolve(name, levels, input_shape, n_classes)
-    _, layers = traced(name, resolved, input_shape, n_classes)
+    table = layers(name, resolved, input_shape, n_classes)
     return {
         **card.to_dict(),
         "input": list(input_shape),
         "n_classes": n_classes,
         "levels": {level: _plain(value) for level, value in resolved.items()},
-        "layers": [
-            {key: _plain(value) for key, value in asdict(layer).items()} for layer in layers
-        ],
-        **asdict(_total(layers)),
+        "layers": [{key: _plain(value) for key, value in asdict(layer).items()} for layer in table],
+        **asdict(_total(table)),
     }
 
 
@@ -179,6 +188,12 @@ def traced(
                 return model, trace(model, input_shape, n_classes, device, where=card.name)
         except VariantError as error:
             failure = error
+        except RuntimeError as error:  # more numbers than torch can address
+            reason = str(error).splitlines()[0]
+            failure = VariantError(
+                f"{card.name}: expected a network that can be built for {list(input_shape)}, got "
+                f"an error: {reason}; use smaller images or fewer units"
+            )
     raise failure
 
 

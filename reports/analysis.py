@@ -75,7 +75,7 @@ def analyse(
     by_cell = outcomes(table, plan.endpoint.metric)
     gate = Gate(plan, by_cell, run_facts(table))
     asked = planned_questions(plan, is_final=is_final)
-    claimed = [gate.asked(claimed_question(claim, plan)) for claim in plan.claims]
+    claimed = [gate.asked(claimed_question(claim, plan)) for claim in plan.claims if claim.name]
     questions = [gate.asked(question) for question in asked]
     answers = [answer(question, plan, by_cell, examples=examples) for question in questions]
     contrasts = tuple(with_matched(with_holm(answers, questions), plan))
@@ -133,7 +133,7 @@ def _planned_cells(plan: AnalysisPlan, table: pd.DataFrame) -> list[Cell]:
     """
     held = sorted(set(zip(table["arm"].tolist(), table["comparison"].tolist(), strict=True)))
     comparisons = {spec.comparison for spec in plan.contrasts}
-    if plan.claims:
+    if any(claim.name for claim in plan.claims):
         comparisons.add(primary_comparison(plan))
     if plan.arms:
         comparisons = comparisons or {comparison for _, comparison in held} or {"shared"}

@@ -26,7 +26,7 @@ from ablations.tracking.artifacts import read_artifact
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
 from reports.per_class import Labels, Predictions
-from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
+from reports.plan import AnalysisPlan, ArmFacts, ClaimSpec, ContrastSpec, Endpoint
 from reports.statistics.classes import IntArray
 from reports.tuning import Tuning
 
@@ -52,6 +52,7 @@ class StudyTables:
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
+        claims_stored_ms: When each claim was first stored, by its digest.
         ended_ms: When a driver of the study last ended, before its runs were read; 0 if none has.
     """
 
@@ -65,6 +66,7 @@ class StudyTables:
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
+    claims_stored_ms: Mapping[str, int]
     ended_ms: int
 
 
@@ -138,6 +140,9 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
         records=records,
         parent_run_id=parent.info.run_id,
         experiment_id=experiment,
+        claims_stored_ms={
+            key: one.stored_ms for key, one in history.claims_past(past, plan_json).items()
+        },
         ended_ms=parent.info.end_time or 0,
     )
 
@@ -167,11 +172,15 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
         )
         for arm in plan_json["arms"]
     )
+    claimed = history.claims_past(past, plan_json)
     return AnalysisPlan(
         control=plan_json["control"],
         factors=plan_json["factors"],
         endpoint=Endpoint(**plan_json["endpoint"]),
         contrasts=tuple(ContrastSpec(**item) for item in plan_json["contrasts"]),
+        claims=tuple(
+            ClaimSpec.planned(one, claimed[one["digest"]]) for one in plan_json.get("claims", ())
+        ),
         seeds=tuple(plan_json["seeds"]),
         study=plan_json["study"],
         question=plan_json["question"],

@@ -6,7 +6,6 @@ with the study, and read by `reports.analysis`. Needs no run keys and knows noth
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,17 +13,23 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, cast, get_args
 
+from ablations.claims import (
+    CONTRAST_SIGN,
+    Claim,
+    Expectation,
+    Relation,
+    Statement,
+    statement_from,
+)
 from ablations.errors import nearest
-from ablations.history import Deviation
+from ablations.history import ClaimPast, Deviation
 from ablations.spec import Acceptable
 from reports.errors import PlanError
 from reports.statistics.intervals import MIN_FOR_INTERVAL
 
 Comparison = Literal["shared", "tuned"]
 Direction = Literal["maximize", "minimize"]
-Expectation = Literal["greater", "less", "equivalent"]
 
-SEPARATOR = " - "
 MAX_ALPHA = 0.5
 
 
@@ -81,34 +86,26 @@ class ContrastSpec:
 
 
 @dataclass(frozen=True)
-class ClaimSpec:
-    """A sentence with a relation, written before (or, and then it says so, after) the results.
+class ClaimSpec(Claim):
+    """A claim, and when it was written.
 
     Attributes:
-        contrast: `ARM - CONTROL`.
-        expect: Speaks of the raw metric: a greater loss is a greater number.
-        metric: Default: the endpoint's.
-        margin: Default: the endpoint's.
+        written: `after_results` where numbers of the study had been seen.
+        former: What it said when they were seen, if it was edited since; else empty.
     """
 
-    text: str
-    contrast: str
-    expect: Expectation
-    metric: str | None = None
-    margin: float | None = None
     written: Literal["before", "after_results"] = "before"
+    former: str = ""
 
-    @property
-    def sides(self) -> tuple[str, str]:
-        """The names of the arm and of its control."""
-        arm, _, control = self.contrast.partition(SEPARATOR)
-        return arm.strip(), control.strip()
-
-    @property
-    def digest(self) -> str:
-        """Identity of what is claimed: changes with the words, the relation or the margin."""
-        said = [self.text, self.contrast, self.expect, self.metric, self.margin]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    @classmethod
+    def planned(cls, plain: Mapping[str, Any], past: ClaimPast) -> ClaimSpec:
+        """A claim as `plan.json` has it, and what the study's history says of it."""
+        return cls(
+            **{key: plain[key] for key in ("text", "contrast", "expect", "metric", "margin")},
+            statement=statement_from(plain["statement"]),
+            written="after_results" if past.is_late else "before",
+            former=past.former,
+        )
 
 
 @dataclass(frozen=True)
@@ -226,7 +223,7 @@ class AnalysisPlan:
                     **raw,
                     "endpoint": Endpoint(**raw["endpoint"]),
                     "contrasts": tuple(ContrastSpec(**item) for item in raw["contrasts"]),
-                    "claims": tuple(ClaimSpec(**item) for item in raw.get("claims", ())),
+                    "claims": tuple(_claim(item) for item in raw.get("claims", ())),
                     "seeds": tuple(raw.get("seeds", ())),
                     "looks": tuple(raw["looks"]) if raw.get("looks") else None,
                     "arms": tuple(_facts(item) for item in raw.get("arms", ())),
@@ -257,20 +254,17 @@ class AnalysisPlan:
 
     def _claim_problems(self) -> Iterator[str]:
         for claim in self.claims:
-            if not all(claim.sides) or claim.sides[0] == claim.sides[1]:
-                yield (
-                    f"claim {claim.text!r}: a contrast of two arms was expected, got "
-                    f"{claim.contrast!r}; write it as 'ARM{SEPARATOR}CONTROL'"
-                )
+            where = f"claim {claim.text!r}"
+            if (claim.statement is None) == (not claim.contrast):
+                yield f"{where}: a contrast or a statement was expected; give the one or the other"
+            elif claim.statement is None:
+                yield from _contrasted_problems(where, claim)
+            else:
+                yield from _statement_problems(where, claim.statement)
             if claim.margin is not None and not (math.isfinite(claim.margin) and claim.margin > 0):
                 yield (
-                    f"claim {claim.text!r}: a margin > 0 was expected, got {claim.margin!r}; give "
+                    f"{where}: a margin > 0 was expected, got {claim.margin!r}; give "
                     f"the smallest difference that matters, or leave the endpoint's"
-                )
-            if claim.expect not in ("greater", "less", "equivalent"):
-                yield (
-                    f"claim {claim.text!r}: a relation was expected, got {claim.expect!r}; "
-                    f"name one (allowed: equivalent, greater, less)"
                 )
 
     def _seed_problems(self) -> Iterator[str]:
@@ -312,7 +306,7 @@ class AnalysisPlan:
         named += [
             (f"contrast {c.name!r}", side) for c in self.contrasts for side in (c.arm, c.control)
         ]
-        named += [(f"claim {c.text!r}", side) for c in self.claims for side in c.sides]
+        named += [(f"claim {c.text!r}", side) for c in self.claims if c.name for side in c.sides]
         for where, name in named:
             if name not in known:
                 yield (
@@ -321,5 +315,41 @@ class AnalysisPlan:
                 )
 
 
+def _contrasted_problems(where: str, claim: Claim) -> Iterator[str]:
+    if not all(claim.sides) or claim.sides[0] == claim.sides[1]:
+        yield (
+            f"{where}: a contrast of two arms was expected, got "
+            f"{claim.contrast!r}; write it as 'ARM{CONTRAST_SIGN}CONTROL'"
+        )
+    if claim.expect not in get_args(Expectation):
+        yield (
+            f"{where}: a relation was expected, got {claim.expect!r}; "
+            f"name one (allowed: equivalent, greater, less)"
+        )
+
+
+def _statement_problems(where: str, statement: Statement) -> Iterator[str]:
+    if statement.relation not in get_args(Relation):
+        yield (
+            f"{where}: a relation was expected, got {statement.relation!r}; name one "
+            f"(allowed: {', '.join(sorted(get_args(Relation)))})"
+        )
+    if (statement.relation == "within") != (statement.factor is not None):
+        yield (
+            f"{where}: a factor was expected with the relation 'within' alone, got "
+            f"{statement.relation!r} and {statement.factor!r}; give or drop it"
+        )
+    for side in (statement.left, statement.right):
+        if (side.value is None) != bool(side.arm and side.metric):
+            yield (
+                f"{where}: a value, or an arm and a metric, were expected of {side.name!r}, got "
+                f"{side.value!r}, {side.arm!r} and {side.metric!r}; give the one or the other"
+            )
+
+
 def _facts(raw: Mapping[str, Any]) -> ArmFacts:
     return ArmFacts(**{**raw, "growth": tuple(raw.get("growth", ()))})
+
+
+def _claim(raw: Mapping[str, Any]) -> ClaimSpec:
+    return ClaimSpec(**{**raw, "statement": statement_from(raw.get("statement"))})

@@ -34,6 +34,7 @@ def provenance(tables: StudyTables) -> dict[str, Any]:
         "n_reused_from_other_studies": sum(record.reused_from is not None for record in records),
         "first_run_started": _moment(min((record.started_ms for record in records), default=None)),
         "last_run_finished": _moment(max((record.finished_ms for record in records), default=None)),
+        "claims_stored": {key: _moment(ms) for key, ms in tables.claims_stored_ms.items()},
         "environments": environments,
         "mlflow": {"experiment_id": tables.experiment_id, "parent_run_id": tables.parent_run_id},
         "run_keys": {

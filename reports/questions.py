@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ablations.history import shown_name
 from reports.plan import AnalysisPlan, ClaimSpec, Comparison, ContrastSpec, Direction
 from reports.results import Message
 
@@ -68,7 +69,7 @@ def planned_questions(plan: AnalysisPlan, *, is_final: bool = True) -> tuple[Que
 
 
 def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = True) -> Question:
-    """The contrast that a claim speaks of.
+    """The contrast that a claim speaks of; of a statement, the runs that it needs.
 
     On another metric than the endpoint's nothing says which direction is better, so that the
     question is asked of the raw difference. A claim that was written after results is exploratory:
@@ -76,11 +77,11 @@ def claimed_question(claim: ClaimSpec, plan: AnalysisPlan, *, is_final: bool = T
     """
     endpoint = plan.endpoint
     question = _question(claimed_spec(claim, plan), plan, is_final=is_final)
-    own = (_pair(question.spec), claim.metric or endpoint.metric)
+    own = _asked(claim, plan)
     late = set(_claimed_pairs(plan, "after_results")) - _planned_pairs(plan)
     return replace(
         question,
-        metric=claim.metric or endpoint.metric,
+        metric=_metric(claim, plan),
         direction=endpoint.direction if _is_on_endpoint(claim, plan) else None,
         margin=endpoint.margin if claim.margin is None else claim.margin,
         family="exploratory" if own in late else "primary",
@@ -95,7 +96,7 @@ def claimed_spec(claim: ClaimSpec, plan: AnalysisPlan) -> ContrastSpec:
     for spec in plan.contrasts:
         if (spec.arm, spec.control, spec.comparison) == (arm, control, comparison):
             return spec
-    return ContrastSpec(claim.contrast, arm, control, comparison)
+    return ContrastSpec(claim.name, arm, control, comparison)
 
 
 def primary_comparison(plan: AnalysisPlan) -> Comparison:
@@ -122,17 +123,13 @@ def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Ques
 
 
 def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> frozenset[int] | None:
-    """Seeds behind a verdict that was shown for this pair, under any name and either way round.
-
-    Verdicts are shown, and remembered, of contrasts at the shared recipe.
-    """
-    if spec.comparison != "shared":
-        return None
-    named = {one.name: _pair(one) for one in plan.contrasts if one.comparison == "shared"}
+    """Seeds behind a verdict that was shown for this pair, under any name and either way round."""
+    named = {shown_name(one.name, one.comparison): _pair(one) for one in plan.contrasts}
+    own = shown_name(spec.name, spec.comparison)
     seeds = [
         frozenset(held)
         for name, held in plan.shown.items()
-        if name == spec.name or named.get(name) == _pair(spec)
+        if name == own or named.get(name) == _pair(spec)
     ]
     return sorted(seeds, key=len)[0] if seeds else None
 
@@ -147,7 +144,7 @@ def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:
     if comparison == primary_comparison(plan):
         asked |= set(_claimed_pairs(plan, "before"))
     # Contrasts that were shown and then dropped still had their chance to be wrong.
-    return len(asked) + (plan.n_gone if comparison == "shared" else 0)
+    return len(asked) + (plan.n_gone if comparison == primary_comparison(plan) else 0)
 
 
 def _planned_pairs(plan: AnalysisPlan) -> set[tuple[tuple[frozenset[str], str], str]]:
@@ -160,8 +157,19 @@ def _claimed_pairs(
     plan: AnalysisPlan, written: str
 ) -> Iterator[tuple[tuple[frozenset[str], str], str]]:
     for claim in plan.claims:
-        if claim.written == written:
-            yield _pair(claimed_spec(claim, plan)), claim.metric or plan.endpoint.metric
+        if claim.written == written and claim.name:
+            yield _asked(claim, plan)
+
+
+def _asked(claim: ClaimSpec, plan: AnalysisPlan) -> tuple[tuple[frozenset[str], str], str]:
+    sides, metric = claim.asks(plan.endpoint.metric)
+    return (sides, claimed_spec(claim, plan).comparison), metric
+
+
+def _metric(claim: ClaimSpec, plan: AnalysisPlan) -> str:
+    if claim.statement is None:
+        return claim.metric or plan.endpoint.metric
+    return claim.statement.left.metric or claim.statement.right.metric
 
 
 def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:
@@ -169,4 +177,5 @@ def _pair(spec: ContrastSpec) -> tuple[frozenset[str], str]:
 
 
 def _is_on_endpoint(claim: ClaimSpec, plan: AnalysisPlan) -> bool:
-    return claim.metric in (None, plan.endpoint.metric)
+    """Whether it is a contrast of the endpoint's metric, and so one of the report's contrasts."""
+    return claim.statement is None and claim.metric in (None, plan.endpoint.metric)

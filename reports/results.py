@@ -168,15 +168,19 @@ class ContrastResult:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What became of a claim; `numbers` are those its verdict rests on, in the raw metric."""
+    """What became of a claim; `numbers` are those its verdict rests on, in the raw metric.
+
+    `former` is what it said when results were seen, where it was edited since.
+    """
 
     text: str
     verdict: ClaimVerdict | None
     sentence: str
     numbers: Mapping[str, Any]
     written: str
+    former: str | None
     digest: str
-    figure: str | None = None
+    figure: str
 
 
 @dataclass(frozen=True, kw_only=True)

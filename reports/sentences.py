@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.methods import ADDED_SHARE, Pairs
+from reports.methods import ADDED_SHARE, Method, Pairs
 from reports.questions import Question
 from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval
 from reports.statistics.paired import PairedContrast
@@ -47,8 +47,10 @@ def contrast_sentence(
         return _too_few(question, pairs)
     if question.sign < 0:
         interval = interval.flipped()
+    is_equivalence = ruling.verdict == "equivalent"
+    level = interval_words(question, pairs.method, is_equivalence=is_equivalence)
     raw = _RawDifference(question.sign * numbers.estimate, interval, _runs(pairs))
-    effect = _effect(question, raw, _level(question, pairs, ruling), ruling)
+    effect = _effect(question, raw, level, ruling)
     if not question.is_final:
         return f"not final: {effect}"
     if question.refusals:
@@ -101,9 +103,10 @@ def _effect(question: Question, raw: _RawDifference, level: str, ruling: Ruling)
     )
 
 
-def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
-    spent = ADDED_SHARE if pairs.method == "anytime" else 1.0
-    if ruling.verdict == "equivalent" and pairs.method in ("paired", "welch"):
+def interval_words(question: Question, method: Method, *, is_equivalence: bool = False) -> str:
+    """What an interval of a question is, with its level: `95 % simultaneous interval`."""
+    spent = ADDED_SHARE if method == "anytime" else 1.0
+    if is_equivalence and method in ("paired", "welch"):
         spent = 2.0  # two one-sided tests
     level = 100 * (1 - question.alpha * spent)
     kind = "simultaneous interval" if question.family_size > 1 else "interval"
@@ -111,7 +114,7 @@ def _level(question: Question, pairs: Pairs, ruling: Ruling) -> str:
         "sequential": f" that allows for {len(question.looks)} looks",
         "anytime": " that allows for seeds added after a verdict was shown",
     }
-    return f"{level:g} % {kind}{allowed.get(pairs.method, '')}"
+    return f"{level:g} % {kind}{allowed.get(method, '')}"
 
 
 def _runs(pairs: Pairs) -> str:

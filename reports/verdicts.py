@@ -6,10 +6,12 @@ intervals come oriented, + being better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.plan import Direction, Expectation
+from ablations.claims import Expectation
+from reports.plan import Direction
 from reports.statistics.intervals import Interval
 
 Verdict = Literal[
@@ -68,6 +70,30 @@ def decide_claim(
         return "supported"
     supporting = "better" if expect == "greater" else "worse"
     return "supported" if raw.startswith(supporting) else "refuted"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A number that is above zero, or at least not below it, if what is stated holds.
+
+    Attributes:
+        interval: Where it lies; of no width where it was counted.
+        is_strict: Whether zero itself speaks against it.
+    """
+
+    interval: Interval
+    is_strict: bool
+
+
+def decide_statement(conditions: Sequence[Condition]) -> ClaimVerdict:
+    """Whether all conditions hold, one of them does not, or neither is sure."""
+    if any(
+        one.interval.high < 0 or (one.is_strict and one.interval.high == 0) for one in conditions
+    ):
+        return "refuted"
+    if all(one.interval.low > 0 or not (one.is_strict or one.interval.low) for one in conditions):
+        return "supported"
+    return "undecided"
 
 
 @dataclass(frozen=True)

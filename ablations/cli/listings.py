@@ -54,6 +54,9 @@ def plan_json(plan: Plan, states: Mapping[str, str], comparison: Comparison) -> 
             }
             for run in plan.runs
         ],
+        "claims": [
+            {"text": one.text, "said": one.said, "digest": one.digest} for one in plan.claims
+        ],
         "warnings": list(comparison.warnings),
     }
 
@@ -103,6 +106,8 @@ def show_plan(
             _states_text(plan, states, arm),
         )
     console.print(table)
+    for claim in plan.claims:
+        console.print(f"claim: {escape(claim.text)}  ({escape(claim.said)})", highlight=False)
     for text in comparison.warnings:
         console.print(warning_line(text), highlight=False)
 

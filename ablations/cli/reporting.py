@@ -13,7 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablations import faults
+from ablations.claims import CONTRAST_SIGN
 from ablations.errors import SpecError, StoreError, counted
+from ablations.history import shown_name
 from ablations.tracking.store import tracking_uri as resolved_uri
 from ablations.tracking.tracker import Tracker
 from reports.analysis import analyse
@@ -27,6 +29,7 @@ from reports.table import is_fraction
 
 FOLDER = Path("ablation-reports")
 NOTE_CHARACTERS = 7900  # MLflow cuts a tag at 8000, in the middle of a table
+CLAIM_COLOURS = {"supported": "blue", "refuted": "red"}
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue"}
 
 
@@ -138,18 +141,23 @@ def slug(name: str) -> str:
 
 
 def shown_seeds(results: Mapping[str, Any]) -> dict[str, list[int]]:
-    """By contrast with a planned verdict in this report: the seeds behind it."""
-    values = {
-        arm["name"]: arm["values"] for arm in results["arms"] if arm["comparison"] == "shared"
-    }
-    return {
-        item["name"]: sorted(
-            int(seed) for seed in set(values[item["arm"]]) & set(values[item["control"]])
-        )
+    """By contrast with a planned verdict in this report, a claim's too: the seeds behind it."""
+    values = {(arm["name"], arm["comparison"]): arm["values"] for arm in results["arms"]}
+    judged = [
+        (item["name"], item["arm"], item["control"], item["comparison"])
         for item in results["contrasts"]
-        if item["verdict"]
-        and item["comparison"] == "shared"
-        and "extended_after_results" not in item["flags"]
+        if item["verdict"] and "extended_after_results" not in item["flags"]
+    ]
+    for claim in results["claims"]:
+        own = claim["numbers"]
+        if own.get("judged") and own["method"] != "anytime":
+            arm, _, control = own["contrast"].partition(CONTRAST_SIGN)
+            judged.append((own["contrast"], arm, control, own["comparison"]))
+    return {
+        shown_name(name, comparison): sorted(
+            int(seed) for seed in set(values[arm, comparison]) & set(values[control, comparison])
+        )
+        for name, arm, control, comparison in judged
     }
 
 
@@ -168,6 +176,11 @@ def _say(
             "[yellow]not final: planned runs are missing, so there are no verdicts[/yellow]"
         )
     console.print(_contrast_table(results) if results["contrasts"] else _arm_table(results))
+    for claim in results["claims"]:
+        verdict = claim["verdict"] or "no verdict"
+        colour = CLAIM_COLOURS.get(verdict, "yellow")
+        text = f"[{colour}]{verdict}[/{colour}]  claim: {escape(claim['text'])}"
+        console.print(text, highlight=False)
     for deviation in tables.plan.deviations:
         console.print(f"[yellow]deviation[/yellow]  {escape(deviation.text)}", highlight=False)
     for note in results["refusals"]:

@@ -19,13 +19,15 @@ SPREADS = (0.25, 0.5, 1.0)
 
 def resolution_json(plan: Plan) -> dict[str, Any]:
     """What `plan --json` says under `resolution`; None where there is nothing to say."""
-    endpoint, n_contrasts = plan.spec.endpoint, max(1, len(plan.primary))
-    alpha_each = endpoint.alpha / n_contrasts
+    endpoint = plan.spec.endpoint
+    asked = {(frozenset((one["arm"], one["control"])), endpoint.metric) for one in plan.primary}
+    asked |= {claim.asks(endpoint.metric) for claim in plan.claims if claim.name}
+    alpha_each = endpoint.alpha / max(1, len(asked))
     n_seeds = len(plan.spec.seeds)
     in_sd = detectable_in_sd(n_seeds, alpha=alpha_each)
     return {
         "n_seeds": n_seeds,
-        "n_contrasts": len(plan.primary),
+        "n_contrasts": len(asked),
         "alpha_each": alpha_each,
         "power": POWER,
         "detectable_in_sd": in_sd,

@@ -66,7 +66,7 @@ class Tracker:
         else:
             past = history.remembering(self._history(parent), self._histories(parents), content)
             texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
-        stamped = history.deviations(history.extended(past, content), content)
+        stamped = history.deviations(history.extended(past, content, record.now_ms()), content)
         return texts + [f"the report will bear the stamp: {one.text}" for one in stamped]
 
     def _trained_elsewhere(self, plan: Plan) -> list[str]:
@@ -112,8 +112,8 @@ class Tracker:
             allow_unicode=True,
         )
         with history_lock(self.store.uri):
-            own, elsewhere = self._history(parent), self._histories(others)
-            past = history.extended(history.remembering(own, elsewhere, content), content)
+            past = history.remembering(self._history(parent), self._histories(others), content)
+            past = history.extended(past, content, record.now_ms())
             self.store.log_files(
                 parent,
                 {
@@ -357,9 +357,9 @@ class Tracker:
                 self.store.log_files(parent, files, record.REPORT_FOLDER)
             faults.reach("report_stored")
             if shown is not None:
-                past = history.with_shown(
-                    history.extended(self._history(parent), plan), plan, shown
-                )
+                now = record.now_ms()
+                past = history.extended(self._history(parent), plan, now)
+                past = history.with_shown(past, plan, shown, now)
                 self.store.log_files(parent, {record.HISTORY_FILE: as_json(past)})
             faults.reach("report_noted")
             if is_newest:

@@ -7,6 +7,7 @@ intervals included, and computes none: `draw_differences(difference_table(result
 
 from reports.figures.budget import draw_budget
 from reports.figures.canvas import house_style
+from reports.figures.claims import claim_table, draw_claim
 from reports.figures.classes import draw_class_differences, draw_confusion, draw_image
 from reports.figures.cost import draw_cost
 from reports.figures.curves import draw_curves
@@ -37,12 +38,14 @@ from reports.figures.tables import (
 __all__ = [
     "Picture",
     "budget_table",
+    "claim_table",
     "class_table",
     "confusion_table",
     "cost_table",
     "curve_table",
     "difference_table",
     "draw_budget",
+    "draw_claim",
     "draw_class_differences",
     "draw_confusion",
     "draw_cost",

@@ -186,11 +186,17 @@ def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = 
     ticks = [digit * 10.0**power for power in range(-9, 13) for digit in leading]
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(_short_count))
+    axis.set_major_formatter(FuncFormatter(short_count))
 
 
-def _short_count(count: float, _position: int) -> str:
+def short_count(count: float, _position: int = 0) -> str:
+    """A number of an axis in few characters.
+
+    Example:
+        >>> short_count(50_000), short_count(-2e9), short_count(0.25)
+        ('50k', '-2G', '0.25')
+    """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= size:
+        if abs(count) >= size:
             return f"{count / size:g}{letter}"
     return f"{count:g}"

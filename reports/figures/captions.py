@@ -76,6 +76,23 @@ def _differences(results: Document) -> str:
     )
 
 
+def claims(results: Document) -> str:
+    """The caption of what claims rest on."""
+    pairs = [c["numbers"]["n_pairs"] for c in results["claims"] if "n_pairs" in c["numbers"]]
+    bars = (
+        f" Bar: the simultaneous interval, n = {_range(pairs)} pairs; without one the number was"
+        " counted, or there are too few pairs. Of a difference within the margin the verdict"
+        " follows the narrower interval for equivalence."
+        if pairs
+        else " Counted, not measured: n = 1 network each, no seed and no interval."
+    )
+    return (
+        "Each claim's numbers beside the region (shaded) in which it holds: supported where they"
+        " lie in it, refuted where they lie outside, undecided else or where lost runs or a"
+        f" refusal leave it open.{bars}"
+    )
+
+
 def curves(results: Document, measure: str) -> str:
     """The caption of the learning curves of one measure."""
     return (

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from reports.figures import captions, detail_tables, tables
 from reports.figures.budget import budget_figure
 from reports.figures.canvas import house_style
+from reports.figures.claims import claim_table, claims_figure
 from reports.figures.classes import class_figure, confusion_figure, image_figure
 from reports.figures.cost import cost_figure
 from reports.figures.curves import curves_figure
@@ -81,9 +82,9 @@ class _Drawing:
 def pictures(results: Document, costs: Document) -> dict[str, Picture]:
     """Every figure the documents hold numbers for, by name, in reading order.
 
-    Names: estimation, looks, budget, curves-MEASURE, cost, interaction, classes, confusion, images,
-    shift, layers, growth; those on the second data set of a study end with -2, and so on. The same
-    documents give the same bytes.
+    Names: estimation, claims, looks, budget, curves-MEASURE, cost, interaction, classes, confusion,
+    images, shift, layers, growth; those on the second data set of a study end with -2, and so on.
+    The same documents give the same bytes.
     """
     return {drawing.name: _picture(drawing) for drawing in _drawings(results, costs)}
 
@@ -119,7 +120,8 @@ def _drawings(results: Document, costs: Document) -> Iterator[_Drawing]:
             table = kind.table(document)
             if table.empty:
                 continue
-            title = kind.title if len(documents) == 1 else f"{kind.title}, beside {control}"
+            is_of_all = len(documents) == 1 or kind.name == "claims"
+            title = kind.title if is_of_all else f"{kind.title}, beside {control}"
             yield _Drawing(
                 name=kind.name if number == 1 else f"{kind.name}-{number}",
                 title=title,
@@ -139,6 +141,7 @@ def _kinds(results: Document, costs: Document) -> Iterator[_Kind]:
         estimation_figure,
         captions.estimation,
     )
+    yield _Kind("claims", "What each claim rests on", claim_table, claims_figure, captions.claims)
     yield _Kind(
         "looks",
         "What was decided at each look",

@@ -151,3 +151,18 @@ VERDICTS: dict[str | None, VerdictMark] = {
         is_open=True,
     ),
 }
+
+CLAIMS: dict[str | None, VerdictMark] = {
+    "supported": VerdictMark("supported", "✓", "o", "blue", "the data bear the claim out"),
+    "refuted": VerdictMark("refuted", "✗", "X", "vermillion", "the data speak against the claim"),
+    "undecided": VerdictMark("undecided", "?", "D", "slate", "the data can do neither"),
+    None: VerdictMark(
+        "no verdict",
+        "\N{EN DASH}",
+        "D",
+        "slate",
+        "not to be judged from these runs",
+        is_open=True,
+    ),
+}
+"""What became of a claim."""

@@ -47,7 +47,12 @@ def by_control(results: Document) -> dict[str, Document]:
     controls = list(dict.fromkeys(arm["control"] for arm in results["arms"]))
     if len(controls) == 1:
         return {controls[0]: results}
-    return {control: _of_control(results, control) for control in controls}
+    documents = {control: _of_control(results, control) for control in controls}
+    # Claims may be of arms on several data sets, or of none: they are shown once.
+    return {
+        control: document if number == 0 else {**document, "claims": []}
+        for number, (control, document) in enumerate(documents.items())
+    }
 
 
 def _of_control(results: Document, control: str) -> Document:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.figures.palette import VERDICTS
+from reports.figures.palette import CLAIMS, VERDICTS
 from reports.render import tables
 from reports.render.class_tables import class_table, mcnemar_table
 from reports.render.design_tables import failure_table
@@ -23,7 +23,7 @@ from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
 from reports.render.tables import Cell, Head, Table
 from reports.render.tuning_table import tuning_table
-from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
+from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
 
@@ -161,7 +161,7 @@ def _findings(results: Document) -> Iterator[str]:
         (
             f"{CLAIMS[claim['verdict']].word}",
             f"\N{LEFT DOUBLE QUOTATION MARK}{claim['text']}\N{RIGHT DOUBLE QUOTATION MARK}: "
-            + claim_sentence(claim),
+            f"{claim_sentence(claim)} ({claim_note(claim)})",
         )
         for claim in results["claims"]
     ]

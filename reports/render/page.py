@@ -16,13 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.figures import pictures
-from reports.figures.palette import COLOURS, VERDICTS
+from reports.figures.palette import CLAIMS, COLOURS, VERDICTS
 from reports.figures.units import amount, spoken
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tuning_table import tuning_table
-from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
+from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
 
@@ -44,7 +44,12 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"flag": flag_text, "claim_sentence": claim_sentence, "base64": _base64}
+    environment.filters |= {
+        "flag": flag_text,
+        "claim_sentence": claim_sentence,
+        "claim_note": claim_note,
+        "base64": _base64,
+    }
     script = (TEMPLATES / "tables.js").read_text(encoding="utf-8")
     template = environment.get_template("report.html")
     return template.render(
@@ -57,7 +62,6 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         endpoint=_endpoint(results),
         verdicts=VERDICTS,
         claim_marks=CLAIMS,
-        written=WRITTEN,
         notes=method_notes(results),
         flags=tables.worn_flags(results),
         matched=tables.matched_contrasts(results),

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.costs import COSTS
-from reports.figures.palette import VERDICTS
+from reports.figures.palette import CLAIMS, VERDICTS
 from reports.render import tables
 from reports.render.class_tables import error_tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.tables import Cell, Table
 from reports.render.tuning_table import tuning_table
-from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
+from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
 from reports.spreadsheet import as_cell
 
 Document = Mapping[str, Any]
@@ -81,7 +81,8 @@ def _finding(contrast: Document) -> str:
 
 def _claim(claim: Document) -> str:
     word = CLAIMS[claim["verdict"]].word
-    return f"- Claim *{_escaped(claim['text'])}*: **{word}**. {_escaped(claim_sentence(claim))}"
+    told = f"{claim_sentence(claim)} ({claim_note(claim)})"
+    return f"- Claim *{_escaped(claim['text'])}*: **{word}**. {_escaped(told)}"
 
 
 def _table(table: Table) -> str:

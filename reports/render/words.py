@@ -1,6 +1,6 @@
 """What the report says besides numbers: flags, claims and the method, in plain words.
 
-Called by the tables and pages of this package. Verdicts have their words in
+Called by the tables and pages of this package. Verdicts, those on claims too, have their words in
 `reports.figures.palette`, beside their colours.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.figures.palette import VerdictMark
 from reports.figures.units import amount, spoken
 
 Document = Mapping[str, Any]
@@ -30,19 +29,17 @@ FLAGS: dict[str, str] = {
     " that stays valid under that",
 }
 
-CLAIMS: dict[str | None, VerdictMark] = {
-    "supported": VerdictMark("supported", "✓", "", "blue", "the data bear the claim out"),
-    "refuted": VerdictMark("refuted", "✗", "", "vermillion", "the data speak against the claim"),
-    "undecided": VerdictMark("undecided", "?", "", "slate", "the data can do neither"),
-    None: VerdictMark(
-        "no verdict", "\N{EN DASH}", "", "slate", "not to be judged from these runs", is_open=True
-    ),
-}
-
 WRITTEN = {
     "before": "written before any result",
     "after_results": "written after results had been seen",
 }
+
+
+def claim_note(claim: Document) -> str:
+    """When a claim was written, and what it said before it was edited."""
+    written = WRITTEN[claim["written"]]
+    former = claim["former"]
+    return f"edited after results had been seen: it said {former!r}" if former else written
 
 
 def flag_text(flag: str) -> str:

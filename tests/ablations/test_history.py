@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from ablations import history as past
 from ablations.history import (
     adopted,
     deviations,
-    extended,
     n_gone,
     remembering,
     shown_seeds,
-    with_shown,
 )
 
 RELU = "activation=relu - control"
+
+
+def extended(history, plan, now_ms=1):
+    return past.extended(history, plan, now_ms)
+
+
+def with_shown(history, plan, seeds, now_ms=1):
+    return past.with_shown(history, plan, seeds, now_ms)
 
 
 def said(found):

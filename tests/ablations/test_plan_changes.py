@@ -97,6 +97,41 @@ def test_what_differs_is_told_with_what_it_means(changes, before, after, sentenc
     assert changes(before, after) == sentences
 
 
+HELPS = {"text": "ReLU helps", "contrast": "activation=relu - control", "expect": "greater"}
+HURTS = {**HELPS, "expect": "less"}
+WORDS = {**HELPS, "text": "ReLU is of use"}
+FREE = "nothing is trained for it"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        ([HELPS], [HELPS], []),
+        ([], [HELPS], [f"claim added: 'ReLU helps' (activation=relu - control: greater); {FREE}"]),
+        ([HELPS], [], ["claim left out: 'ReLU helps'"]),
+        (
+            [HELPS],
+            [HURTS],
+            [
+                "claim 'ReLU helps' said activation=relu - control: greater, now "
+                f"activation=relu - control: less: {FREE}"
+            ],
+        ),
+        ([HELPS], [WORDS], [f"claim 'ReLU helps' reads 'ReLU is of use' now: {FREE}"]),
+        (
+            [HELPS],
+            [{**HURTS, "text": "ReLU hurts"}],
+            [
+                f"claim added: 'ReLU hurts' (activation=relu - control: less); {FREE}",
+                "claim left out: 'ReLU helps'",
+            ],
+        ),
+    ],
+)
+def test_claims_are_told_and_train_nothing(changes, before, after, sentences):
+    assert changes({"claims": before}, {"claims": after}) == sentences
+
+
 def test_arms_that_trade_their_names_train_nothing(changes):
     swapped = [{"name": "a", "variant": "softmax"}, {"name": "b", "variant": "mlp"}]
     before = [{"name": "a", "variant": "mlp"}, {"name": "b", "variant": "softmax"}]

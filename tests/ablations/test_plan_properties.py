@@ -46,15 +46,15 @@ OTHERS = {
 
 @cache
 def counted(name, levels, input_shape, n_classes):
-    return measure.count(name, json.loads(levels), input_shape, n_classes)
+    return measure.layers(name, json.loads(levels), input_shape, n_classes)
 
 
-def count(name, levels, input_shape, n_classes):
-    """`measure.count`, once for each network in all examples."""
+def layers(name, levels, input_shape, n_classes):
+    """`measure.layers`, once for each network in all examples."""
     return counted(name, json.dumps(levels), input_shape, n_classes)
 
 
-NETWORKS = SimpleNamespace(count=count, match=measure.match)
+NETWORKS = SimpleNamespace(layers=layers, match=measure.match)
 
 
 def planned(study):

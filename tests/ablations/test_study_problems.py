@@ -291,6 +291,16 @@ def test_every_problem_of_a_file_is_told_at_once(told):
     ]
 
 
+def test_a_claim_at_fault_leaves_those_after_it_their_numbers(raw_study):
+    bad = {"text": "bad", "contrast": "a - b"}
+    good = {"text": "good", "contrast": "a - b", "expect": "less"}
+    seen = []
+    with pytest.raises(SpecError) as caught:
+        parse_study(raw_study(claims=[bad, good]), misfits=lambda spec: seen.append(spec) or [])
+    assert [claim.text for claim in seen[0].claims] == ["claims.0", "good"]
+    assert len(caught.value.problems) == 1
+
+
 @pytest.mark.parametrize(
     ("short", "long"),
     [

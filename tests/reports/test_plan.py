@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from ablations.claims import Quantity, Statement
 from ablations.history import Deviation
 from reports.errors import PlanError
 from reports.plan import AnalysisPlan, ArmFacts, ClaimSpec, ContrastSpec, Endpoint
 
+SIZE = Quantity("n_parameters(control)", 100)
 FULL = AnalysisPlan(
     control="control",
     factors={"activation": ["sigmoid", "relu"]},
@@ -90,6 +92,39 @@ def test_all_problems_are_told_at_once():
     assert "claim 'no sides': a contrast of two arms was expected, got 'a'" in text
     assert "claim 'no relation': a relation was expected, got 'bigger'" in text
     assert "every seed once was expected, got [0, 0]" in text
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (ClaimSpec("t"), "claim 't': a contrast or a statement was expected"),
+        (
+            ClaimSpec("t", "relu - control", "less", statement=Statement(SIZE, "less", SIZE)),
+            "claim 't': a contrast or a statement was expected",
+        ),
+        (
+            ClaimSpec("t", statement=Statement(SIZE, "bigger", SIZE)),  # type: ignore[arg-type]
+            r"got 'bigger'; name one \(allowed: equal, greater, less, within\)",
+        ),
+        (
+            ClaimSpec("t", statement=Statement(SIZE, "within", SIZE)),
+            "a factor was expected with the relation 'within' alone, got 'within' and None",
+        ),
+        (
+            ClaimSpec("t", statement=Statement(SIZE, "less", Quantity("x", arm="relu"))),
+            "a value, or an arm and a metric, were expected of 'x', got None, 'relu' and ''",
+        ),
+    ],
+)
+def test_a_claim_that_cannot_be_judged_is_refused(claim, message):
+    with pytest.raises(PlanError, match=message):
+        replace(FULL, claims=(claim,))
+
+
+def test_a_plan_with_a_statement_is_read_back_equal():
+    claim = ClaimSpec("t", statement=Statement(SIZE, "within", SIZE, 2.0), former="u")
+    plan = replace(FULL, claims=(claim,))
+    assert AnalysisPlan.from_dict(plan.to_dict()) == plan
 
 
 def test_a_claim_names_its_sides():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from ablations.claims import Quantity, Statement
 from reports.plan import ClaimSpec, ContrastSpec
 from reports.questions import claimed_question, planned_questions, primary_comparison
 
@@ -81,6 +84,8 @@ def test_what_was_shown_at_the_shared_recipe_was_not_at_the_tuned_one(make_plan)
     contrasts = tuple(ContrastSpec("a - control", "a", "control", c) for c in ("shared", "tuned"))
     plan = make_plan(["control", "a"], contrasts=contrasts, shown={"a - control": (0, 1)})
     assert [one.shown for one in planned_questions(plan)] == [frozenset({0, 1}), None]
+    other = make_plan(["control", "a"], contrasts=contrasts, shown={"a - control (tuned)": (0,)})
+    assert [one.shown for one in planned_questions(other)] == [None, frozenset({0})]
 
 
 def test_contrasts_that_were_shown_and_dropped_still_share_alpha(make_plan):
@@ -104,3 +109,46 @@ def test_a_claim_written_after_results_narrows_nothing_that_was_planned(make_pla
     assert [q.family_size for q in planned_questions(plan)] == [3, 3, 3]
     found = claimed_question(late[0], plan)
     assert (found.family, found.family_size) == ("exploratory", 2)
+
+
+def mean(arm, metric="test/accuracy"):
+    return Quantity(f"mean({arm}, {metric})", arm=arm, metric=metric)
+
+
+COUNTED = Quantity("n_parameters(a)", 100)
+
+
+@pytest.mark.parametrize(
+    ("statement", "family_size"),
+    [
+        (Statement(COUNTED, "less", COUNTED), 1),
+        (Statement(mean("a"), "greater", mean("control")), 1),
+        (Statement(mean("control"), "equal", mean("a")), 1),
+        (Statement(mean("a"), "greater", mean("control"), times=2.0), 2),
+        (Statement(mean("a"), "within", mean("control"), 2.0), 2),
+        (Statement(mean("a"), "greater", COUNTED), 2),
+        (Statement(mean("a", "test/loss"), "less", mean("control", "test/loss")), 2),
+        (Statement(mean("a", "test/loss"), "less", mean("a")), 2),
+    ],
+)
+def test_a_statement_shares_alpha_unless_it_asks_nothing_new_of_the_runs(
+    make_plan, statement, family_size
+):
+    claim = ClaimSpec("so it is", statement=statement)
+    plan = make_plan(["control", "a"], claims=(claim,))
+    (planned,) = planned_questions(plan)
+    assert planned.family_size == family_size
+    if claim.name:
+        found = claimed_question(claim, plan)
+        assert (found.family_size, found.direction) == (family_size, None)
+
+
+def test_a_late_statement_is_exploratory_unless_its_contrast_was_planned(make_plan):
+    late = [
+        ClaimSpec("own", statement=Statement(mean("a"), "greater", COUNTED)),
+        ClaimSpec("planned", statement=Statement(mean("a"), "greater", mean("control"))),
+    ]
+    late = [replace(one, written="after_results") for one in late]
+    plan = make_plan(["control", "a", "b"], claims=tuple(late))
+    assert [claimed_question(one, plan).family for one in late] == ["exploratory", "primary"]
+    assert [claimed_question(one, plan).family_size for one in late] == [1, 2]

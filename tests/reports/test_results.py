@@ -91,7 +91,7 @@ def test_values_are_json_values():
             "missing_pairs minimum_detectable seeds_for_margin seeds_for_verdict matched "
             "sentence",
         ),
-        (ClaimResult, "text verdict sentence numbers figure written digest"),
+        (ClaimResult, "text verdict sentence numbers figure written former digest"),
     ],
 )
 def test_records_keep_to_the_contract(record, names):

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from reports.statistics.intervals import Interval
-from reports.verdicts import decide, decide_claim, is_size_uncertain
+from reports.verdicts import (
+    Condition,
+    decide,
+    decide_claim,
+    decide_statement,
+    is_size_uncertain,
+)
 
 MARGIN = 0.5
 
@@ -90,3 +96,23 @@ def test_claims_speak_of_the_raw_metric_where_less_is_better():
     lower_loss = decide_claim("better", "less", direction="minimize", is_size_uncertain=False)
     higher_loss = decide_claim("better", "greater", direction="minimize", is_size_uncertain=False)
     assert (lower_loss, higher_loss) == ("supported", "refuted")
+
+
+@pytest.mark.parametrize(
+    ("intervals", "strict", "loose"),
+    [
+        ([(1, 2)], "supported", "supported"),
+        ([(-2, -1)], "refuted", "refuted"),
+        ([(-1, 1)], "undecided", "undecided"),
+        ([(0, 0)], "refuted", "supported"),
+        ([(0, 1)], "undecided", "supported"),
+        ([(-1, 0)], "refuted", "undecided"),
+        ([(1, 2), (-1, 1)], "undecided", "undecided"),
+        ([(1, 2), (-2, -1)], "refuted", "refuted"),
+        ([(-1, 1), (-2, -1)], "refuted", "refuted"),
+    ],
+)
+def test_a_statement_holds_if_all_its_conditions_do(intervals, strict, loose):
+    for is_strict, verdict in ((True, strict), (False, loose)):
+        conditions = [Condition(Interval(*ends), is_strict) for ends in intervals]
+        assert decide_statement(conditions) == verdict

@@ -46,9 +46,30 @@ def test_only_planned_verdicts_count_as_shown():
             "flags": ["extended_after_results"],
         },
     ]
-    tuned = [{**contrasts[0], "comparison": "tuned", "name": "a - control, tuned"}]
-    shared = [{**contrast, "comparison": "shared"} for contrast in contrasts]
-    assert shown_seeds({"arms": arms, "contrasts": shared + tuned}) == {"a - control": [0, 1]}
+    arms += [{**arm, "comparison": "tuned", "values": {"7": 1.0}} for arm in arms]
+    both = [
+        {**contrast, "comparison": comparison}
+        for comparison in ("shared", "tuned")
+        for contrast in contrasts
+    ]
+    results = {"arms": arms, "contrasts": both, "claims": []}
+    assert shown_seeds(results) == {"a - control": [0, 1], "a - control (tuned)": [7]}
+
+
+def test_claims_that_were_judged_count_as_shown_and_counts_do_not():
+    values = {"0": 1.0, "1": 1.0, "2": 1.0}
+    arms = [{"name": name, "comparison": "shared", "values": values} for name in ("a", "b")]
+    made = {"comparison": "shared", "method": "paired", "judged": True}
+    numbers = [
+        {**made, "contrast": "a - b"},
+        {**made, "contrast": "a - a"},
+        {**made, "contrast": "b - a", "judged": False},
+        {**made, "contrast": "b - b", "method": "anytime"},
+        {"conditions": []},
+    ]
+    claims = [{"verdict": "supported", "numbers": one} for one in numbers]
+    results = {"arms": arms, "contrasts": [], "claims": claims}
+    assert shown_seeds(results) == {"a - b": [0, 1, 2], "a - a": [0, 1, 2]}
 
 
 def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file, store_uri, home):

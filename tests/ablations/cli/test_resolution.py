@@ -57,3 +57,12 @@ def test_fewer_than_three_seeds_show_nothing(seen):
 
 def test_a_study_that_compares_nothing_needs_no_power(seen):
     assert resolution_text(seen(5, factors={}, design="arms"), 0.02) == ""
+
+
+def test_claims_ask_for_more_unless_they_ask_what_a_contrast_asks(seen):
+    contrast = "activation=relu - control"
+    same = {"text": "higher", "contrast": contrast, "expect": "greater", "margin": 0.1}
+    other = {"text": "lower loss", "contrast": contrast, "expect": "less", "metric": "test/loss"}
+    sizes = {"text": "sizes", "statement": {"left": "n_macs()", "relation": "less", "right": 9}}
+    assert seen(5, claims=[same, sizes])["n_contrasts"] == 1
+    assert seen(5, claims=[same, sizes, other])["n_contrasts"] == 2

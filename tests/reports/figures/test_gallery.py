@@ -12,7 +12,7 @@ from reports.figures.cost import cost_figure
 from reports.figures.curves import curves_figure
 from reports.figures.sequential import sequential_figure
 
-NAMES = ["estimation", "curves-loss", "curves-accuracy", "cost", "shift", "growth"]
+NAMES = ["estimation", "claims", "curves-loss", "curves-accuracy", "cost", "shift", "growth"]
 
 
 def test_every_figure_is_drawn_twice_with_title_and_caption(gallery):
@@ -32,12 +32,13 @@ def test_the_same_documents_give_the_same_bytes(results, costs, gallery):
 def test_small_and_broken_studies_have_all_their_figures(study, costs, request):
     results = request.getfixturevalue(study)
     results["curves"] = [c for c in results["curves"] if c["metric"] == "train/loss"][:2]
-    assert list(pictures(results, costs)) == [name for name in NAMES if name != "curves-accuracy"]
+    absent = ["curves-accuracy", *([] if results["claims"] else ["claims"])]
+    assert list(pictures(results, costs)) == [name for name in NAMES if name not in absent]
 
 
 def test_what_was_not_measured_is_not_drawn(results, costs):
     results |= {"curves": [], "probes": {}}
-    assert list(pictures(results, costs)) == ["estimation", "cost"]
+    assert list(pictures(results, costs)) == ["estimation", "claims", "cost"]
 
 
 def test_a_study_without_arms_has_no_figures(results, costs):
@@ -53,7 +54,7 @@ def test_each_data_set_has_its_own_figures(results, costs, gallery):
     spent = [arm | {"arm": f"{arm['arm']} on digits"} for arm in costs["arms"]]
     both_costs = costs | {"arms": costs["arms"] + spent}
     drawn = pictures({**results, **both, "probes": probes}, both_costs)
-    assert list(drawn) == [*NAMES, *(f"{name}-2" for name in NAMES)]
+    assert list(drawn) == [*NAMES, *(f"{name}-2" for name in NAMES if name != "claims")]
     assert [drawn[name].data for name in NAMES] == [gallery[name].data for name in NAMES]
     assert paths(drawn["cost"].wide) == paths(gallery["cost"].wide)
     assert drawn["shift"].title == f"{gallery['shift'].title}, beside control"
@@ -64,7 +65,7 @@ def test_each_data_set_has_its_own_figures(results, costs, gallery):
 def test_what_only_some_studies_have_is_drawn_where_it_is(detailed, costs):
     drawn = list(pictures(detailed, costs))
     assert drawn == [
-        *("estimation", "looks", "budget", "curves-loss", "curves-accuracy", "cost"),
+        *("estimation", "claims", "looks", "budget", "curves-loss", "curves-accuracy", "cost"),
         *("classes", "confusion", "images", "shift", "layers", "growth"),
     ]
 
@@ -100,7 +101,7 @@ def test_files_are_as_wide_as_a_text_or_a_column_and_always_the_same(results, co
     results |= {"curves": [], "probes": {}}
     files = figure_files(results, costs, ["png", "pdf", "svg"])
     kinds = ("pdf", "png", "svg")
-    names = [f"{name}{end}" for name in ("estimation", "cost") for end in ("", "-column")]
+    names = [f"{name}{end}" for name in ("claims", "estimation", "cost") for end in ("", "-column")]
     assert sorted(files) == sorted(f"{name}.{kind}" for name in names for kind in kinds)
     for name, inches in (("cost", 7.0), ("cost-column", 3.5)):
         with Image.open(io.BytesIO(files[f"{name}.png"])) as image:

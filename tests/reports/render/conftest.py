@@ -1,4 +1,4 @@
-"""The documents of one study: seven arms, five seeds, one diverged run, four claims."""
+"""The documents of one study: seven arms, five seeds, one diverged run, five claims."""
 
 import copy
 import json

@@ -7,7 +7,7 @@ from reports.errors import ReportError
 from reports.figures.files import KINDS
 from reports.render import FORMATS, write_report
 
-FIGURES = ("estimation", "cost")
+FIGURES = ("estimation", "claims", "cost")
 NAMES = {
     "report.html",
     "report.md",

@@ -141,7 +141,7 @@ def test_the_level_of_the_note_is_the_studys(results, costs):
 def test_a_partial_report_says_so(partial, costs):
     text = latex_files(partial, costs)["report.tex"]
     assert r"\textbf{Not final.}" in text
-    assert text.count(r"\item \textbf{no verdict}") == 11
+    assert text.count(r"\item \textbf{no verdict}") == 12
 
 
 def test_refusals_and_deviations_come_first(results, costs):

@@ -108,8 +108,8 @@ def test_notes_about_an_arm_and_a_contrast_of_one_name_stay_apart(small, costs, 
 
 
 def test_every_figure_is_there_with_its_caption(page):
-    assert page.tags.count("figure") == 6
-    assert page.tags.count("svg") == 12
+    assert page.tags.count("figure") == 7
+    assert page.tags.count("svg") == 14
     assert page.text.count("n = 4 to 5 seeds an arm") == 5
 
 

@@ -1,7 +1,8 @@
 import pytest
 
+from reports.figures.palette import CLAIMS
 from reports.render import html, markdown
-from reports.render.words import CLAIMS, FLAGS, claim_sentence, flag_text, method_notes
+from reports.render.words import FLAGS, claim_note, claim_sentence, flag_text, method_notes
 
 
 @pytest.mark.parametrize("flag", sorted(FLAGS))
@@ -40,6 +41,28 @@ def test_a_study_without_a_margin_explains_none(results):
 def test_a_minimised_endpoint_says_that_lower_is_better(results):
     results["endpoint"] |= {"metric": "test/loss", "direction": "minimize"}
     assert "test loss, lower is better" in dict(method_notes(results))["Endpoint"]
+
+
+@pytest.mark.parametrize(
+    ("written", "former", "note"),
+    [
+        ("before", None, "written before any result"),
+        ("after_results", None, "written after results had been seen"),
+        (
+            "after_results",
+            "a - b: less",
+            "edited after results had been seen: it said 'a - b: less'",
+        ),
+    ],
+)
+def test_when_a_claim_was_written_is_words(written, former, note):
+    assert claim_note({"written": written, "former": former}) == note
+
+
+def test_every_document_says_when_a_claim_was_written(results, costs, provenance):
+    for text in (html(results, costs, provenance), markdown(results, costs)):
+        assert text.count("written before any result") == 4
+        assert text.count("edited after results had been seen") == 1
 
 
 def test_a_claims_sentence_does_not_repeat_its_badge():
