@@ -292,7 +292,7 @@ class ArmBuilder:
     def _growth(
         self, variant: str, levels: Mapping[str, Any], shape: Shape
     ) -> Iterable[Mapping[str, Any]]:
-        if "image_size" not in self.spec.probes:
+        if self.spec.probe("image_size") is None:
             return
         for factor in GROWTH_FACTORS:
             larger = (shape[0], shape[1] * factor, shape[2] * factor)

@@ -23,6 +23,7 @@ from ablations.evaluation import Evaluation, evaluate_test
 from ablations.labels import as_labels, labels_digest
 from ablations.latency import latency
 from ablations.plan import RunSpec
+from ablations.probe_cards import ProbeSpec
 from ablations.record import (
     EXAMPLES_FILE,
     WEIGHTS_FILE,
@@ -41,12 +42,12 @@ class Job:
     """One run to train, or with `weights` one trained run to probe.
 
     Attributes:
-        probes: Names of the probes to measure.
+        probes: The probes to measure.
         weights: The bytes of `weights.pt`, or None to train.
     """
 
     run: RunSpec
-    probes: tuple[str, ...] = ()
+    probes: tuple[ProbeSpec, ...] = ()
     weights: bytes | None = None
 
 
@@ -229,11 +230,11 @@ def _latency(model: nn.Module, data: RunData) -> tuple[dict[str, float], str]:
 def _measured(job: Job, model: nn.Module, data: RunData) -> tuple[tuple[Measurement, ...], str]:
     """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
     found, failures = [], []
-    for name in job.probes:
+    for asked in job.probes:
         try:
-            found.append(probes.measure(name, job.run.run_key, model, data))
+            found.append(probes.measure(asked, job.run, model, data))
         except Exception as error:  # told beside the run; the next call measures it again
-            failures.append(f"probe {name}: {type(error).__name__}: {error}")
+            failures.append(f"probe {asked.name}: {type(error).__name__}: {error}")
     return tuple(found), "; ".join(failures)
 
 

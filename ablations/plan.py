@@ -167,7 +167,7 @@ class Plan:
             "seeds": list(spec.seeds),
             "root_seed": spec.root_seed,
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
-            "probes": list(spec.probes),
+            "probes": [probe.plain() for probe in spec.probes],
             **({"accept": list(spec.accept)} if spec.accept else {}),
             "contrasts": self.contrasts,
             "arms": [arm.to_dict() for arm in self.arms],

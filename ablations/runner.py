@@ -20,6 +20,7 @@ from ablations.options import RunOptions
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
+from ablations.probe_cards import ProbeSpec
 from ablations.probes import PROBES, probe_key
 from ablations.progress import Observer, Planned, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
@@ -166,7 +167,7 @@ class _Driver:
         return state in self._trained_states and self.prepared.is_chosen(run)
 
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
-        names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
+        asked = tuple(probe for probe in self.prepared.spec.probes if probe.name in PROBES)
         jobs = []
         for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
             state = states[run.run_key]
@@ -174,15 +175,17 @@ class _Driver:
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
             if self._is_trained(run, state):
-                jobs.append(Job(run, names))
+                jobs.append(Job(run, asked))
             elif state == "done":
-                jobs += self._probe_job(run, names)
+                jobs += self._probe_job(run, asked)
         return jobs
 
-    def _probe_job(self, run: RunSpec, names: Sequence[str]) -> list[Job]:
+    def _probe_job(self, run: RunSpec, asked: Sequence[ProbeSpec]) -> list[Job]:
         stored = self._stored(run)
         missing = tuple(
-            name for name in names if stored.probe_keys.get(name) != probe_key(run.run_key, name)
+            probe
+            for probe in asked
+            if stored.probe_keys.get(probe.name) != probe_key(run.run_key, probe)
         )
         weights = self.tracker.weights(stored) if missing else None
         return [Job(run, missing, weights)] if weights is not None else []

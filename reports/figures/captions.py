@@ -186,8 +186,10 @@ def layers(results: Document) -> str:
     """The caption of what was measured by layer."""
     return (
         f"Measured by layer, from the input on: mean"
-        f"{_own_interval(results, results['probes'][detail_tables.LAYERS])}, {n_seeds(results)}."
-        f" {RANDOMISED}"
+        f"{_own_interval(results, detail_tables.by_layer(results))}, {n_seeds(results)}. The change"
+        f" is that of the layer's output when test images move by a pixel, relative to the output;"
+        f" the other measures are of training images, at the end of training unless a panel says"
+        f" that it is of the untrained network. {RANDOMISED}"
     )
 
 
@@ -205,8 +207,9 @@ def shift(results: Document) -> str:
     """The caption of the shift probe."""
     return (
         f"Mean accuracy{_own_interval(results, results['probes']['shift'])} when the same test"
-        f" images are moved, {n_seeds(results)}; nothing is trained again. The longer the line, the"
-        f" more the network depends on where the object stands. {RANDOMISED}"
+        f" images are moved by so many pixels, mean of eight directions, {n_seeds(results)};"
+        f" nothing is trained again. The steeper the line, the more the network depends on where"
+        f" the object stands. {RANDOMISED}"
     )
 
 

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reports.figures.measures import START, in_running_order
 from reports.figures.tables import (
     Document,
     arm_label,
     bounds,
     look_positions,
+    looks_of,
     ordered_arms,
 )
 from reports.figures.units import unit_of
@@ -31,8 +33,8 @@ COSTS = {
 }
 """What accuracy is drawn against: the words of the axis and its unit's scale."""
 
-LAYERS = "gradient_flow"
-"""The probe that measures by layer; its metrics are MEASURE/LAYER."""
+LAYERS = ("shift", "gradient_flow")
+"""The probes that measure by layer; such metrics are MEASURE/LAYER."""
 
 
 def cost_table(results: Document, costs: Document) -> pd.DataFrame:
@@ -181,39 +183,37 @@ def pixels(image: Document) -> npt.NDArray[np.uint8]:
 
 
 def layer_table(results: Document) -> pd.DataFrame:
-    """What a probe measured by layer.
+    """What probes measured by layer.
 
     Returns:
-        measure, arm, look, place and name of the layer, mean, low, high.
+        measure, moment ("start" before the first step, else "end"), arm, look, place and name of
+        the layer, mean, low, high.
     """
-    looks = dict(
-        zip(
-            ((arm["name"], arm["comparison"]) for arm in ordered_arms(results)),
-            look_positions(results),
-            strict=True,
-        )
-    )
+    looks = looks_of(results)
     rows = [
-        (measure, arm_label(one["arm"], one["comparison"]), looks[cell], layer, *shown)
+        (measure.removeprefix(START), moment, arm_label(*cell), looks[cell], layer, *shown)
         for one, measure, layer, shown in _by_layer(results)
         if (cell := (one["arm"], one["comparison"])) in looks
+        for moment in ["start" if measure.startswith(START) else "end"]
     ]
-    table = pd.DataFrame(rows, columns=["measure", "arm", "look", "layer", "mean", "low", "high"])
-    place = {name: number for number, name in enumerate(dict.fromkeys(table["layer"]))}
-    table.insert(3, "place", table["layer"].map(place).astype("int64"))
+    names = ["measure", "moment", "arm", "look", "layer", "mean", "low", "high"]
+    table = pd.DataFrame(rows, columns=names)
+    place = {name: number for number, name in enumerate(in_running_order(table["layer"]))}
+    table.insert(4, "place", table["layer"].map(place).astype("int64"))
     return table
 
 
 def _by_layer(
     results: Document,
 ) -> Iterator[tuple[Document, str, str, tuple[float, float, float]]]:
-    for one in (results["probes"] or {}).get(LAYERS, ()):
-        measure, slash, layer = one["metric"].partition("/")
-        if slash:
-            low, high = one["ci"] or (None, None)
-            yield (
-                one,
-                measure,
-                layer,
-                tuple(_scaled(number, 1.0) for number in (one["mean"], low, high)),
-            )  # type: ignore[misc]
+    for one in by_layer(results):
+        measure, _, layer = one["metric"].partition("/")
+        low, high = one["ci"] or (None, None)
+        mean, low, high = (_scaled(number, 1.0) for number in (one["mean"], low, high))
+        yield one, measure, layer, (mean, low, high)
+
+
+def by_layer(results: Document) -> list[Document]:
+    """Everything that probes measured by layer, each an arm's values of one metric."""
+    probes = results["probes"] or {}
+    return [one for name in LAYERS for one in probes.get(name, ()) if "/" in one["metric"]]

@@ -246,6 +246,12 @@ def look_positions(results: Document) -> list[int]:
     ]
 
 
+def looks_of(results: Document) -> dict[tuple[str, str], int]:
+    """The position among the looks of every arm, by its name and comparison."""
+    cells = [(arm["name"], arm["comparison"]) for arm in ordered_arms(results)]
+    return dict(zip(cells, look_positions(results), strict=True))
+
+
 def interaction_table(results: Document) -> pd.DataFrame:
     """Every arm of a crossed design at its levels of the two factors with the most of them.
 
@@ -290,20 +296,19 @@ def _along(levels: Sequence[Any]) -> list[Any]:
 
 
 def shift_table(results: Document) -> pd.DataFrame:
-    """Mean accuracy by shift: row (of `ordered_arms`), arm, pixels, mean, low, high.
+    """Mean accuracy by shift: arm, look, pixels, mean, low, high.
 
     Zero pixels is the same images in place, which is not quite the accuracy on all test images.
     """
-    arms = ordered_arms(results)
-    row_of = {(arm["name"], arm["comparison"]): row for row, arm in enumerate(arms)}
+    looks = looks_of(results)
     records = []
     for probed in (results["probes"] or {}).get("shift", ()):
         measure, _, pixels = probed["metric"].partition("_")
-        row = row_of.get((probed["arm"], probed["comparison"]))
-        if measure == "accuracy" and pixels.isdecimal() and row is not None:
+        look = looks.get((probed["arm"], probed["comparison"]))
+        if measure == "accuracy" and pixels.isdecimal() and look is not None:
             label = arm_label(probed["arm"], probed["comparison"])
-            records.append((row, label, int(pixels), *_mean_and_ends(probed)))
-    return pd.DataFrame(records, columns=["row", "arm", "pixels", "mean", "low", "high"])
+            records.append((label, look, int(pixels), *_mean_and_ends(probed)))
+    return pd.DataFrame(records, columns=["arm", "look", "pixels", "mean", "low", "high"])
 
 
 def _mean_and_ends(record: Document) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablations.errors import SpecError
+from ablations.probe_cards import CARDS
 from ablations.study_file import parse_study
 from lenet_variants import catalogue
 
@@ -106,9 +107,22 @@ def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(told, recipe, prob
         ),
         (
             {"probes": ["shfit"]},
-            "probes.0: must be one of 'shift', 'image_size' or 'images', got 'shfit'; "
-            "did you mean 'shift'?",
+            f"probes.0: must be one of {', '.join(CARDS)}, or {{NAME: {{n_images: N}}}}, "
+            "got 'shfit'; did you mean 'shift'?",
         ),
+        (
+            {"probes": [{"shift": {"pixels": 3}}]},
+            "probes.0: shift takes n_images and nothing else, got {'pixels': 3}",
+        ),
+        (
+            {"probes": [{"images": {"n_images": 3}}]},
+            "probes.0: images takes no keys, got {'n_images': 3}",
+        ),
+        (
+            {"probes": ["shift", {"shift": {"n_images": 0}}]},
+            "probes.1: shift.n_images must be a whole number >= 1, got 0",
+        ),
+        ({"probes": ["images", "images"]}, "probes: names 'images' twice; drop one"),
         ({"plugins": "x.py"}, "plugins: must be a list, got 'x.py'"),
         ({"root_seed": -1}, "root_seed: must be >= 0, got -1"),
     ],

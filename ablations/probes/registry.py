@@ -1,0 +1,51 @@
+"""Probes by name, their keys, and the one way to measure one.
+
+Called by `outcomes`, for a run that was just trained or for stored weights; the runner asks for
+keys, to see what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from ablations.plan import RunSpec
+from ablations.probe_cards import ProbeSpec
+from ablations.probes.gradient_flow import gradient_flow
+from ablations.probes.probed import Probed
+from ablations.probes.shift import shift
+from ablations.recipes import precise
+from ablations.record import Measurement, digest, now_ms
+from ablations.run_data import RunData
+
+PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
+    "shift": shift,
+    "gradient_flow": gradient_flow,
+}
+"""What is measured of a run. Names of numbers are stored behind `probe/NAME/`."""
+
+
+def probe_key(run_key: str, asked: ProbeSpec) -> str:
+    """Digest of the run, the probe, its parameters and its code's revision."""
+    return digest(
+        {
+            "run": run_key,
+            "probe": asked.name,
+            "parameters": {**asked.card.parameters, "n_images": asked.sample_size},
+            "revision": asked.card.revision,
+        }
+    )
+
+
+def measure(asked: ProbeSpec, run: RunSpec, model: nn.Module, data: RunData) -> Measurement:
+    """One probe of one trained network, in eval mode; the former mode is restored."""
+    was_training = model.training
+    model.eval()
+    try:
+        with precise(run.recipe):
+            metrics = PROBES[asked.name](Probed(run, model, data, asked.sample_size))
+    finally:
+        model.train(was_training)
+    named = {f"probe/{asked.name}/{metric}": value for metric, value in metrics.items()}
+    return Measurement(asked.name, probe_key(run.run_key, asked), named, now_ms())
