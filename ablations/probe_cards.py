@@ -70,9 +70,24 @@ GRADIENT_FLOW = ProbeCard(
     parameters={"within": WITHIN},
 )
 
+_DISTANCES = range(1, REACH + 1)
+FLATTEN_DISTANCE = ProbeCard(
+    metrics={
+        "row_distance": "entries",
+        "column_distance": "entries",
+        **{f"row_correlation_{pixels}": "correlation" for pixels in _DISTANCES},
+        **{f"column_correlation_{pixels}": "correlation" for pixels in _DISTANCES},
+        **{f"vector_correlation_{entries}": "correlation" for entries in _DISTANCES},
+        "vector_correlation_width": "correlation",
+    },
+    n_images=1000,
+    parameters={"reach": REACH},
+)
+
 CARDS: Mapping[str, ProbeCard] = {
     "shift": SHIFT,
     "gradient_flow": GRADIENT_FLOW,
+    "flatten_distance": FLATTEN_DISTANCE,
     "image_size": ProbeCard(),
     "images": ProbeCard(),
 }

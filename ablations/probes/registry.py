@@ -12,6 +12,7 @@ from torch import nn
 
 from ablations.plan import RunSpec
 from ablations.probe_cards import ProbeSpec
+from ablations.probes.flatten_distance import flatten_distance
 from ablations.probes.gradient_flow import gradient_flow
 from ablations.probes.probed import Probed
 from ablations.probes.shift import shift
@@ -22,6 +23,7 @@ from ablations.run_data import RunData
 PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
     "shift": shift,
     "gradient_flow": gradient_flow,
+    "flatten_distance": flatten_distance,
 }
 """What is measured of a run. Names of numbers are stored behind `probe/NAME/`."""
 

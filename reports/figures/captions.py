@@ -213,6 +213,19 @@ def shift(results: Document) -> str:
     )
 
 
+def neighbours(results: Document) -> str:
+    """The caption of neighbours in a flattened image; names the arms that share a line."""
+    table = detail_tables.neighbour_table(results).drop_duplicates("label")
+    groups = [arms for arms in table["arms"] if len(arms) > 1]
+    same = "".join(f" Sharing a line: {', '.join(arms)}." for arms in groups)
+    return (
+        "Correlation of pixels so far apart, over all pairs in a fixed sample of training images,"
+        f" {n_seeds(results)}: a property of an arm's data, which all its seeds share but for a"
+        f" validation split; no interval. In the vector a row's end is next to the start of the"
+        f" row below.{same}"
+    )
+
+
 def growth(results: Document) -> str:
     """The caption of the growth of the counts; names the arms that share a line."""
     table = tables.growth_table(results).drop_duplicates("label")

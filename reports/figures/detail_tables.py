@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.figures.measures import START, in_running_order
+from reports.figures.measures import START, in_running_order, measure_of
 from reports.figures.tables import (
     Document,
     arm_label,
@@ -211,6 +211,37 @@ def _by_layer(
         low, high = one["ci"] or (None, None)
         mean, low, high = (_scaled(number, 1.0) for number in (one["mean"], low, high))
         yield one, measure, layer, (mean, low, high)
+
+
+NEIGHBOURS = {"row": "along a row", "column": "along a column", "vector": "in the vector"}
+"""Where pixels are neighbours, for the probe `flatten_distance`."""
+
+
+def neighbour_table(results: Document) -> pd.DataFrame:
+    """Correlation of neighbours by distance; arms that see the same data share one line.
+
+    Returns:
+        label (the first of them), arms (all that share the line), look, where (a key of
+        `NEIGHBOURS`), apart (pixels, or entries of the vector), correlation.
+    """
+    looks = looks_of(results)
+    of_arm: dict[tuple[str, str], list[tuple[str, int, float]]] = {}
+    for one in (results["probes"] or {}).get("flatten_distance", ()):
+        measure, apart = measure_of(one["metric"])
+        where, _, kind = measure.partition("_")
+        cell = (one["arm"], one["comparison"])
+        if kind == "correlation" and apart.isdecimal() and cell in looks:
+            of_arm.setdefault(cell, []).append((where, int(apart), one["mean"]))
+    shared: dict[tuple[tuple[str, int, float], ...], list[tuple[str, str]]] = {}
+    for cell in sorted(of_arm, key=list(looks).index):
+        shared.setdefault(tuple(of_arm[cell]), []).append(cell)
+    rows = [
+        (arm_label(*cells[0]), tuple(arm_label(*cell) for cell in cells), looks[cells[0]], *point)
+        for points, cells in shared.items()
+        for point in points
+    ]
+    names = ["label", "arms", "look", "where", "apart", "correlation"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def by_layer(results: Document) -> list[Document]:

@@ -24,6 +24,7 @@ from reports.figures.estimation_layout import estimation_figure
 from reports.figures.files import to_file
 from reports.figures.interaction import interaction_figure
 from reports.figures.layers import layers_figure
+from reports.figures.neighbours import neighbours_figure
 from reports.figures.probes import growth_figure, shift_figure
 from reports.figures.sequential import sequential_figure
 from reports.figures.svg import to_svg
@@ -81,8 +82,8 @@ def pictures(results: Document, costs: Document) -> dict[str, Picture]:
     """Every figure the documents hold numbers for, by name, in reading order.
 
     Names: estimation, looks, budget, curves-MEASURE, cost, interaction, classes, confusion, images,
-    shift, layers, growth; those on the second data set of a study end with -2, and so on. The same
-    documents give the same bytes.
+    shift, layers, neighbours, growth; those on the second data set of a study end with -2, and so
+    on. The same documents give the same bytes.
     """
     return {drawing.name: _picture(drawing) for drawing in _drawings(results, costs)}
 
@@ -207,6 +208,13 @@ _DETAILS = (
         captions.shift,
     ),
     _Kind("layers", "By layer", detail_tables.layer_table, layers_figure, captions.layers),
+    _Kind(
+        "neighbours",
+        "What flattening does to neighbours",
+        detail_tables.neighbour_table,
+        neighbours_figure,
+        captions.neighbours,
+    ),
     _Kind(
         "growth",
         "Size of the network by image size",

@@ -19,6 +19,11 @@ WORDS = {
     "change": "relative change of the output at 1 pixel",
     "gradient_norm": "norm of the loss's gradient",
     "saturation": "share of outputs that are saturated",
+    "row_distance": "entries between pixels side by side",
+    "column_distance": "entries between pixels one above the other",
+    "row_correlation": "correlation of pixels along a row",
+    "column_correlation": "correlation of pixels along a column",
+    "vector_correlation": "correlation of entries in the vector",
     "dead": "share of units that are dead",
 }
 
@@ -47,7 +52,7 @@ def measure_of(metric: str) -> tuple[str, str]:
     measure, slash, layer = metric.partition("/")
     if slash:
         return measure, layer
-    found = re.fullmatch(r"(.+)_(\d+|area)", metric)
+    found = re.fullmatch(r"(.+)_(\d+|area|width)", metric)
     return (found[1], found[2]) if found else (metric, "")
 
 

@@ -19,6 +19,7 @@ Probed = tuple[str, str]
 PROBES = {
     "shift": "Moved images",
     "gradient_flow": "Flow of gradients",
+    "flatten_distance": "Neighbours in a flattened image",
 }
 
 
@@ -56,7 +57,8 @@ def _in_order(metrics: Iterable[str]) -> list[str]:
 def _metric_head(metric: str) -> str:
     _, at = measure_of(metric)
     unit = unit_of(metric).of_values
-    name = f"{at} px" if at.isdecimal() else at or spoken(metric)
+    far = f"{at} apart" if "correlation" in metric else f"{at} px"
+    name = far if at.isdecimal() else at or spoken(metric)
     return f"{name} ({unit})" if unit else name
 
 
@@ -66,7 +68,8 @@ def _probe_cell(record: Document | None, metric: str) -> Cell:
     unit = unit_of(metric)
     bounds = numbers.interval(record["ci"], unit, sign=False)
     mean = numbers.value(record["mean"], unit)
-    return Cell(mean if bounds == numbers.MISSING else f"{mean} {bounds}", record["mean"])
+    is_one = record["ci"] is None or record["ci"][0] == record["ci"][1]  # as where only data count
+    return Cell(mean if is_one else f"{mean} {bounds}", record["mean"])
 
 
 def growth_tables(results: Document) -> list[Table]:
