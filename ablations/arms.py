@@ -23,6 +23,13 @@ Shape = tuple[int, int, int]
 GROWTH_FACTORS = (1, 2, 4, 8)
 """Image sizes at which the `image_size` probe counts, as multiples of the arm's own input."""
 
+MEGAPIXEL, N_OUTPUTS = (3, 1000, 1000), 256
+"""The photograph of the books' worked example, and its outputs: one layer has 768,000,000 weights.
+
+Source: Dive into Deep Learning, first Chinese edition, section 5.5.
+"""
+FLOAT_BYTES = 4
+
 
 class Counts(Protocol):
     """Size of a network: learnable numbers, multiply-accumulates an image, links."""
@@ -42,6 +49,11 @@ class Networks(Protocol):
         self, name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
     ) -> Counts:
         """Counts of one network; raises `VariantError` where a layer's output vanishes."""
+
+    def n_activations(
+        self, name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+    ) -> int:
+        """Numbers that training keeps of one image; see `measure.n_activations`."""
 
     def match(
         self,
@@ -76,6 +88,7 @@ class Arm:
         changes: What it has other than the control, by factor or key.
         n_images: Training images of one epoch.
         growth: Size by input size, where the study asks for it.
+        megapixel: Size for a photograph, likewise; empty where the network cannot take one.
         identity: What its runs' keys are made of, but for the seed.
     """
 
@@ -93,6 +106,7 @@ class Arm:
     n_macs: int
     n_connections: int
     growth: tuple[Mapping[str, Any], ...]
+    megapixel: Mapping[str, Any]
     identity: Mapping[str, Any]
     comparison: str = "shared"
 
@@ -120,6 +134,7 @@ class Arm:
             "n_macs": self.n_macs,
             "n_connections": self.n_connections,
             "growth": self.growth,
+            **({"megapixel": self.megapixel} if self.growth else {}),
         }
         return {key: canonical(value) for key, value in plain.items()}
 
@@ -279,6 +294,7 @@ class ArmBuilder:
             n_macs=counts.n_macs,
             n_connections=counts.n_connections,
             growth=tuple(self._growth(variant, levels, shape)),
+            megapixel=self._megapixel(variant, levels),
             identity=arm_identity(found, levels, whole_recipe, whole_dataset, self.data.digest),
         )
 
@@ -301,7 +317,28 @@ class ArmBuilder:
                 "input": list(larger),
                 "n_parameters": counts.n_parameters,
                 "n_macs": counts.n_macs,
+                "activation_bytes": self._activation_bytes(variant, levels, larger),
             }
+
+    def _activation_bytes(self, variant: str, levels: Mapping[str, Any], shape: Shape) -> int:
+        n_classes = self.data.n_classes
+        return FLOAT_BYTES * self.networks.n_activations(variant, levels, shape, n_classes)
+
+    def _megapixel(self, variant: str, levels: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the network would be for a photograph; some variants take no such image."""
+        if self.spec.probe("image_size") is None:
+            return {}
+        try:
+            counts = self.networks.count(variant, levels, MEGAPIXEL, N_OUTPUTS)
+        except VariantError:
+            return {}
+        return {
+            "input": list(MEGAPIXEL),
+            "n_outputs": N_OUTPUTS,
+            "n_parameters": counts.n_parameters,
+            "parameter_bytes": FLOAT_BYTES * counts.n_parameters,
+            "n_macs": counts.n_macs,
+        }
 
 
 def same_arms(arms: Sequence[Arm]) -> list[str]:

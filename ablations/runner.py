@@ -21,7 +21,7 @@ from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probe_cards import ProbeSpec
-from ablations.probes import PROBES, probe_key
+from ablations.probes import COSTS, PROBES, probe_key
 from ablations.progress import Observer, Planned, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
@@ -167,18 +167,24 @@ class _Driver:
         return state in self._trained_states and self.prepared.is_chosen(run)
 
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
-        asked = tuple(probe for probe in self.prepared.spec.probes if probe.name in PROBES)
         jobs = []
         for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
             state = states[run.run_key]
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
+            asked = self._probes(run)
             if self._is_trained(run, state):
                 jobs.append(Job(run, asked))
             elif state == "done":
                 jobs += self._probe_job(run, asked)
         return jobs
+
+    def _probes(self, run: RunSpec) -> tuple[ProbeSpec, ...]:
+        """What is measured of `run`: costs of its arm with the first seed only."""
+        spec = self.prepared.spec
+        names = {*PROBES, *(COSTS if run.seed == spec.seeds[0] else ())}
+        return tuple(probe for probe in spec.probes if probe.name in names)
 
     def _probe_job(self, run: RunSpec, asked: Sequence[ProbeSpec]) -> list[Job]:
         stored = self._stored(run)

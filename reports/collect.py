@@ -30,6 +30,8 @@ from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 from reports.statistics.classes import IntArray
 
 Correct = npt.NDArray[np.bool_]
+PROBED = ("probe/", "cost/image_size/")
+"""What is measured of a trained run, perhaps later than its record was written."""
 AT_A_TIME = 8  # files that are asked of a server at once
 _DAMAGED = (ValueError, LookupError, TypeError, EOFError, BadZipFile)
 _Arrays = Mapping[str, npt.NDArray[Any]]
@@ -154,6 +156,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             n_macs=arm["n_macs"],
             n_connections=arm["n_connections"],
             growth=tuple(arm["growth"]),
+            megapixel=arm.get("megapixel", {}),
             control=arm.get("control", plan_json["control"]),
             family=arm.get("family", ""),
             matched_to=arm.get("matched_to"),
@@ -261,7 +264,7 @@ def _key(run: Any) -> str:
 
 
 def _probed(run: Any) -> dict[str, float]:
-    return {name: value for name, value in run.data.metrics.items() if name.startswith("probe/")}
+    return {name: value for name, value in run.data.metrics.items() if name.startswith(PROBED)}
 
 
 def _record(content: bytes) -> RunRecord:

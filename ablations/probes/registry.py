@@ -14,6 +14,7 @@ from ablations.plan import RunSpec
 from ablations.probe_cards import ProbeSpec
 from ablations.probes.flatten_distance import flatten_distance
 from ablations.probes.gradient_flow import gradient_flow
+from ablations.probes.image_size import step_costs
 from ablations.probes.probed import Probed
 from ablations.probes.shift import shift
 from ablations.recipes import precise
@@ -26,6 +27,10 @@ PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
     "flatten_distance": flatten_distance,
 }
 """What is measured of a run. Names of numbers are stored behind `probe/NAME/`."""
+
+COSTS: Mapping[str, Callable[[Probed], dict[str, float]]] = {"image_size": step_costs}
+"""What is measured once an arm and depends on the machine: stored behind `cost/NAME/`."""
+_MEASURES = {**PROBES, **COSTS}
 
 
 def probe_key(run_key: str, asked: ProbeSpec) -> str:
@@ -46,8 +51,9 @@ def measure(asked: ProbeSpec, run: RunSpec, model: nn.Module, data: RunData) -> 
     model.eval()
     try:
         with precise(run.recipe):
-            metrics = PROBES[asked.name](Probed(run, model, data, asked.sample_size))
+            metrics = _MEASURES[asked.name](Probed(run, model, data, asked.sample_size))
     finally:
         model.train(was_training)
-    named = {f"probe/{asked.name}/{metric}": value for metric, value in metrics.items()}
+    group = "cost" if asked.name in COSTS else "probe"
+    named = {f"{group}/{asked.name}/{metric}": value for metric, value in metrics.items()}
     return Measurement(asked.name, probe_key(run.run_key, asked), named, now_ms())

@@ -22,7 +22,11 @@ from reports.figures.looks import (
 )
 from reports.figures.tables import Document
 
-GROWTH_PANELS = (("n_parameters", "parameters"), ("n_macs", "multiply-accumulates an image"))
+GROWTH_PANELS = (
+    ("n_parameters", "parameters"),
+    ("n_macs", "multiply-accumulates an image"),
+    ("activation_mebibytes", "activations, MiB an image"),
+)
 
 
 def draw_shift(table: pd.DataFrame, ax: Axes) -> None:
@@ -68,7 +72,8 @@ def growth_figure(results: Document, *, narrow: bool) -> Figure:
     """Counts against image size; arms with equal counts share one line and one key."""
     table = tables.growth_table(results)
     groups = table.drop_duplicates("label")
-    columns, name, n_rows = (1, 40, 2) if narrow else (2, 52, 1)
+    panels = [(count, words) for count, words in GROWTH_PANELS if (table[count] > 0).all()]
+    columns, name, n_rows = (1, 40, len(panels)) if narrow else (2, 52, 1)
     keys = key_room(len(groups), columns)
     height, page = 1.95, NARROW_INCHES if narrow else WIDE_INCHES
     figure = Figure(
@@ -77,10 +82,11 @@ def growth_figure(results: Document, *, narrow: bool) -> Figure:
             0.13 + (height + 0.52) * n_rows + keys,
         )
     )
-    for index, (column, words) in enumerate(GROWTH_PANELS):
-        left = 0.56 if narrow else 0.56 + index * 3.5
+    width = page / (1 if narrow else len(panels))
+    for index, (column, words) in enumerate(panels):
+        left = 0.56 if narrow else 0.56 + index * width
         top = 0.13 + (index * (height + 0.52) if narrow else 0)
-        ax = axes_at(figure, left, top, page - 0.66 if narrow else 2.86, height)
+        ax = axes_at(figure, left, top, width - 0.66, height)
         draw_growth(table.rename(columns={column: "count"}), ax)
         log_axis(ax.yaxis, table[column])
         _log_sides(ax, sorted(set(table["side"])))

@@ -321,14 +321,15 @@ def growth_table(results: Document) -> pd.DataFrame:
 
     Returns:
         label (the first of them), arms (all that share the line), look, side (pixels),
-        n_parameters, n_macs.
+        n_parameters, n_macs, activation_mebibytes (0 in plans of before they were counted).
     """
     names = [arm["name"] for arm in ordered_arms(results)]
     looks = dict(zip(names, look_positions(results), strict=True))
-    shared: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
+    shared: dict[tuple[tuple[int, int, int, float], ...], list[str]] = {}
     for probed in (results["probes"] or {}).get("image_size", ()):
         steps = tuple(
-            (step["input"][-1], step["n_parameters"], step["n_macs"]) for step in probed["growth"]
+            (step["input"][-1], step["n_parameters"], step["n_macs"], _mebibytes(step))
+            for step in probed["growth"]
         )
         shared.setdefault(steps, []).append(probed["arm"])
     records = [
@@ -336,9 +337,13 @@ def growth_table(results: Document) -> pd.DataFrame:
         for steps, arms in shared.items()
         for step in steps
     ]
-    return pd.DataFrame(
-        records, columns=["label", "arms", "look", "side", "n_parameters", "n_macs"]
-    )
+    counts = ["n_parameters", "n_macs", "activation_mebibytes"]
+    return pd.DataFrame(records, columns=["label", "arms", "look", "side", *counts])
+
+
+def _mebibytes(step: Document) -> float:
+    # Not NaN, which is not equal to itself: arms are compared by what they need.
+    return float(step.get("activation_bytes", 0)) / 2**20
 
 
 def bounds(unit: Unit, interval: Sequence[float | None] | None) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from reports.render.class_tables import class_table, mcnemar_table
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
-from reports.render.probe_tables import growth_tables, probe_tables
+from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.tables import Cell, Head, Table
 from reports.render.words import CLAIMS, claim_sentence, flag_text, method_notes
 
@@ -95,7 +95,7 @@ def _placed(results: Document, costs: Document) -> list[Placed]:
         *_held("classes", class_table(results)),
         *_held("mcnemar", mcnemar_table(results)),
         *_numbered("probes", probe_tables(results)),
-        *_numbered("growth", growth_tables(results)),
+        *_numbered("growth", [*growth_tables(results), *step_tables(costs)]),
     ]
 
 

@@ -21,7 +21,7 @@ from reports.figures.units import difference_unit, spoken, unit_of
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
-from reports.render.probe_tables import growth_tables, probe_tables
+from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.words import CLAIMS, WRITTEN, claim_sentence, flag_text, method_notes
 
 Document = Mapping[str, Any]
@@ -77,7 +77,7 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "effects": effect_tables(results),
         "variance": variance_table(results),
         "probes": probe_tables(results),
-        "growth": growth_tables(results),
+        "growth": [*growth_tables(results), *step_tables(costs)],
         "failures": design_tables.failure_table(results),
         "errors": error_tables(results),
         "card": design_tables.design_card(results, provenance),

@@ -5,7 +5,7 @@ Called by `page`, `text` and `latex`. Copies and formats; no statistic is comput
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reports.figures.measures import in_running_order, in_words, measure_of
 from reports.figures.tables import arm_label
@@ -13,6 +13,7 @@ from reports.figures.units import confidence, spoken, unit_of
 from reports.render import numbers
 from reports.render.tables import Cell, Document, Head, Table, words
 
+GIGABYTE = 1e9
 Probed = tuple[str, str]
 """A probe and what it measures."""
 
@@ -72,30 +73,97 @@ def _probe_cell(record: Document | None, metric: str) -> Cell:
     return Cell(mean if is_one else f"{mean} {bounds}", record["mean"])
 
 
+COUNTED = {
+    "n_parameters": "Parameters",
+    "n_macs": "Multiply-accumulates an image",
+    "activation_bytes": "What training keeps of an image (pixels and outputs of layers, float32)",
+}
+
+
 def growth_tables(results: Document) -> list[Table]:
-    """Parameters and multiply-accumulates: arms down, image sizes across."""
+    """What is counted by image size, arms down and sizes across; and the size for a photograph."""
     probed = (results["probes"] or {}).get("image_size", ())
     if not probed:
         return []
-    return [
-        _growth_table(probed, "n_parameters", "Parameters"),
-        _growth_table(probed, "n_macs", "Multiply-accumulates an image"),
-    ]
+    held = [count for count in COUNTED if any(count in step for step in probed[0]["growth"])]
+    return [*(_growth_table(probed, count) for count in held), *_photograph_table(probed)]
 
 
-def _growth_table(probed: Sequence[Document], column: str, title: str) -> Table:
+def _growth_table(probed: Sequence[Document], count: str) -> Table:
+    write = numbers.mebibytes if count == "activation_bytes" else numbers.count
     counts = {
-        (arm["arm"], "x".join(map(str, step["input"]))): step[column]
+        (arm["arm"], "x".join(map(str, step["input"]))): step.get(count)
         for arm in probed
         for step in arm["growth"]
     }
     sizes = list(dict.fromkeys(size for _, size in counts))
     rows = tuple(
         (
-            words(arm),
-            *(Cell(numbers.count(counts.get((arm, s))), counts.get((arm, s))) for s in sizes),
+            words(arm["arm"]),
+            *(Cell(write(counts.get((arm["arm"], s))), counts.get((arm["arm"], s))) for s in sizes),
+            _exponent(arm.get("exponents", {}).get(count)),
         )
-        for arm in dict.fromkeys(arm for arm, _ in counts)
+        for arm in probed
     )
-    heads = (Head("arm", is_number=False), *(Head(size) for size in sizes))
-    return Table(f"{title} by input (channels x height x width).", heads, rows)
+    heads = (Head("arm", is_number=False), *map(Head, sizes), Head("power of the pixels"))
+    return Table(f"{COUNTED[count]} by input (channels x height x width).", heads, rows)
+
+
+def _exponent(power: float | None) -> Cell:
+    return Cell(numbers.MISSING if power is None else f"{power:.2f}", power)
+
+
+def _photograph_table(probed: Sequence[Document]) -> list[Table]:
+    """The size of each network that takes a photograph; counted, never allocated."""
+    sizes = {arm["arm"]: arm["megapixel"] for arm in probed if arm.get("megapixel")}
+    if not sizes:
+        return []
+    rows = tuple(
+        (
+            words(arm),
+            Cell(numbers.count(size["n_parameters"]), size["n_parameters"]),
+            Cell(f"{size['parameter_bytes'] / GIGABYTE:.3f}", size["parameter_bytes"]),
+            Cell(numbers.count(size["n_macs"]), size["n_macs"]),
+        )
+        for arm, size in sizes.items()
+    )
+    first = next(iter(sizes.values()))
+    named = ("parameters", "parameters, GB in float32", "MACs an image")
+    heads = (Head("arm", is_number=False), *map(Head, named))
+    input_ = "x".join(map(str, first["input"]))
+    caption = f"For a photograph, {input_} into {first['n_outputs']} outputs: counted, not built."
+    return [Table(caption, heads, rows)]
+
+
+def step_tables(costs: Document) -> list[Table]:
+    """What a training step took by image size: seconds, and memory where that is known."""
+    held = {
+        (measure, arm_label(arm["arm"], arm["comparison"]), "x".join(map(str, step["size"]))): found
+        for arm in costs["arms"]
+        for step in arm.get("image_size", ())
+        for measure in STEPS
+        if (found := step[measure]) is not None
+    }
+    sizes = list(dict.fromkeys(size for _, _, size in held))
+    arms = list(dict.fromkeys(arm for _, arm, _ in held))
+    device = ", ".join(costs["device"])
+    tables = []
+    for measure, (title, write) in STEPS.items():
+        rows = tuple(
+            (words(arm), *(_measured(held.get((measure, arm, size)), write) for size in sizes))
+            for arm in arms
+        )
+        heads = (Head("arm", is_number=False), *map(Head, sizes))
+        if any(key[0] == measure for key in held):
+            tables.append(Table(f"{title}, by image size, on {device}.", heads, rows))
+    return tables
+
+
+STEPS: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "step_seconds": ("A training step on 32 images", numbers.milliseconds),
+    "step_peak_bytes": ("Peak memory meanwhile, all of the process", numbers.mebibytes),
+}
+
+
+def _measured(number: float | None, write: Callable[[float | None], str]) -> Cell:
+    return Cell(write(number), number)

@@ -54,7 +54,7 @@ def count(name, levels, input_shape, n_classes):
     return counted(name, json.dumps(levels), input_shape, n_classes)
 
 
-NETWORKS = SimpleNamespace(count=count, match=measure.match)
+NETWORKS = SimpleNamespace(count=count, match=measure.match, n_activations=measure.n_activations)
 
 
 def planned(study):
