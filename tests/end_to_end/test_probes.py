@@ -12,7 +12,7 @@ from ablations.cli.commands import app
 from ablations.probe_cards import CARDS
 
 pytestmark = pytest.mark.end_to_end
-FACTORS = {"dataset.permutation": ["none", "blocks-4", "fixed"]}
+FACTORS = {"dataset.permutation": ["none", "blocks-2", "fixed"]}
 PROBES = ["gradient_flow", "flatten_distance", "image_size", {"shift": {"n_images": 50}}]
 
 
@@ -51,7 +51,7 @@ def test_probes_are_in_the_report_and_may_be_its_endpoint(probed):
         for one in held["flatten_distance"]
         if one["metric"] == "row_correlation_1"
     }
-    names = ["control", "dataset.permutation=blocks-4", "dataset.permutation=fixed"]
+    names = ["control", "dataset.permutation=blocks-2", "dataset.permutation=fixed"]
     assert list(by_arm) == names
     assert sorted(by_arm.values(), reverse=True) == list(by_arm.values())
     norms = {
