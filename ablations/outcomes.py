@@ -100,7 +100,7 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = job.run.recipe.epochs
         return _diverged(job, trained, watch, costs)
-    measurements, message = _measured(job, trained.model, data)
+    measurements, probed_files, message = _measured(job, trained.model, data)
     found, trouble = _latency(trained.model, data)
     costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
     record = _record(
@@ -115,14 +115,15 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     files = {
         EXAMPLES_FILE: _examples(evaluation, data),
         WEIGHTS_FILE: _weights(trained.model),
+        **probed_files,
     }
     return Outcome(job, record, measurements, files, message)
 
 
 def probed(job: Job, model: nn.Module, data: RunData) -> Outcome:
     """Measure what a job that trains nothing asks for."""
-    measurements, message = _measured(job, model, data)
-    return Outcome(job, None, measurements, message=message)
+    measurements, files, message = _measured(job, model, data)
+    return Outcome(job, None, measurements, files, message)
 
 
 def failed(
@@ -227,15 +228,22 @@ def _latency(model: nn.Module, data: RunData) -> tuple[dict[str, float], str]:
         return {}, f"latency: {type(error).__name__}: {error}"
 
 
-def _measured(job: Job, model: nn.Module, data: RunData) -> tuple[tuple[Measurement, ...], str]:
+def _measured(
+    job: Job, model: nn.Module, data: RunData
+) -> tuple[tuple[Measurement, ...], dict[str, bytes], str]:
     """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
-    found, failures = [], []
+    found: list[Measurement] = []
+    files: dict[str, bytes] = {}
+    failures = []
     for asked in job.probes:
         try:
-            found.append(probes.measure(asked, job.run, model, data))
+            measurement, left = probes.measure(asked, job.run, model, data)
         except Exception as error:  # told beside the run; the next call measures it again
             failures.append(f"probe {asked.name}: {type(error).__name__}: {error}")
-    return tuple(found), "; ".join(failures)
+        else:
+            found.append(measurement)
+            files |= left
+    return tuple(found), files, "; ".join(failures)
 
 
 def _weights(model: nn.Module) -> bytes:

@@ -90,8 +90,10 @@ CARDS: Mapping[str, ProbeCard] = {
     "flatten_distance": FLATTEN_DISTANCE,
     "image_size": ProbeCard(),
     "images": ProbeCard(),
+    "filters": ProbeCard(n_images=3),
 }
-"""By name. `image_size` is counted by plans, and `images` are stored beside them."""
+"""By name. `image_size` is counted by plans, `images` are stored beside them; `filters` are
+pictures, and have no numbers."""
 
 
 @dataclass(frozen=True)

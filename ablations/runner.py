@@ -21,7 +21,7 @@ from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probe_cards import ProbeSpec
-from ablations.probes import COSTS, PROBES, probe_key
+from ablations.probes import ONCE_AN_ARM, PROBES, probe_key
 from ablations.progress import Observer, Planned, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
@@ -181,9 +181,9 @@ class _Driver:
         return jobs
 
     def _probes(self, run: RunSpec) -> tuple[ProbeSpec, ...]:
-        """What is measured of `run`: costs of its arm with the first seed only."""
+        """What is measured of `run`: with the first seed also what is measured once an arm."""
         spec = self.prepared.spec
-        names = {*PROBES, *(COSTS if run.seed == spec.seeds[0] else ())}
+        names = {*PROBES, *(ONCE_AN_ARM if run.seed == spec.seeds[0] else ())}
         return tuple(probe for probe in spec.probes if probe.name in names)
 
     def _probe_job(self, run: RunSpec, asked: Sequence[ProbeSpec]) -> list[Job]:
@@ -256,7 +256,8 @@ class _Driver:
         outcome = event.outcome
         run = outcome.job.run
         if outcome.record is None:
-            self.tracker.add_measurements(self.study, outcome.measurements, self._stored(run))
+            stored = self._stored(run)
+            self.tracker.add_measurements(self.study, outcome.measurements, stored, outcome.files)
             return
         self.attempts[run.run_key] += 1
         record = outcome.record.as_attempt(self.attempts[run.run_key])

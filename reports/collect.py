@@ -25,6 +25,7 @@ from ablations.record import RunRecord, RunState
 from ablations.tracking.artifacts import read_artifact
 from ablations.tracking.opening import open_client, reaching
 from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
+from reports.filters import Filters
 from reports.per_class import Labels, Predictions
 from reports.plan import AnalysisPlan, ArmFacts, ContrastSpec, Endpoint
 from reports.statistics.classes import IntArray
@@ -32,6 +33,7 @@ from reports.statistics.classes import IntArray
 Correct = npt.NDArray[np.bool_]
 PROBED = ("probe/", "cost/image_size/")
 """What is measured of a trained run, perhaps later than its record was written."""
+FILTERS = "filters"
 AT_A_TIME = 8  # files that are asked of a server at once
 _DAMAGED = (ValueError, LookupError, TypeError, EOFError, BadZipFile)
 _Arrays = Mapping[str, npt.NDArray[Any]]
@@ -49,6 +51,7 @@ class StudyTables:
         curves: A row a run and epoch.
         examples: Whether each test image was classified rightly, by run key.
         predictions: As what, and the labels; without labels where an older version stored it.
+        filters: Pictures of the first layer, by run key, of the runs that have some.
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
@@ -61,6 +64,7 @@ class StudyTables:
     curves: pd.DataFrame
     examples: Mapping[str, Correct]
     predictions: Predictions
+    filters: Filters
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
@@ -123,6 +127,7 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     answers = dict(
         zip(map(_key, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
     )
+    pictured = [run for run in answered if names.TAG_PROBE_PREFIX + FILTERS in run.data.tags]
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
     return StudyTables(
         plan_json=plan_json,
@@ -131,6 +136,9 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
         curves=_curve_table(plan_json, records),
         examples={key: _correct(arrays) for key, arrays in answers.items()},
         predictions=Predictions(_predicted(answers, labels, plan_json), labels),
+        filters=dict(
+            zip(map(_key, pictured), store.each(pictured, names.FILTERS_FILE, _arrays), strict=True)
+        ),
         records=records,
         parent_run_id=parent.info.run_id,
         experiment_id=experiment,

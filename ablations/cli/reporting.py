@@ -58,6 +58,7 @@ def build_report(
         examples=tables.examples,
         curves=tables.curves,
         predictions=tables.predictions,
+        filters=tables.filters,
     ).to_dict()
     folder = out or FOLDER / slug(study)
     spent = costs(tables.runs, tables.plan)

@@ -41,9 +41,13 @@ class Probed:
         Shape:
             (n, C, H, W) raw pixels; (n,) int64.
         """
+        chosen = self.test_indices()
+        return self.data.test_images[chosen], self.data.test_labels[chosen]
+
+    def test_indices(self) -> Tensor:
+        """Where the sample of `test_sample` lies among the test images: (n,) int64, ascending."""
         data = self.data
-        chosen = probed_sample(data.test_labels.cpu(), self.n_images).to(data.test_images.device)
-        return data.test_images[chosen], data.test_labels[chosen]
+        return probed_sample(data.test_labels.cpu(), self.n_images).to(data.test_images.device)
 
     def training_sample(self) -> tuple[Tensor, Tensor]:
         """Training images and labels, likewise; without the images a run holds out."""

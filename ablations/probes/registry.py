@@ -12,6 +12,7 @@ from torch import nn
 
 from ablations.plan import RunSpec
 from ablations.probe_cards import ProbeSpec
+from ablations.probes.filters import filters
 from ablations.probes.flatten_distance import flatten_distance
 from ablations.probes.gradient_flow import gradient_flow
 from ablations.probes.image_size import step_costs
@@ -30,6 +31,10 @@ PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
 
 COSTS: Mapping[str, Callable[[Probed], dict[str, float]]] = {"image_size": step_costs}
 """What is measured once an arm and depends on the machine: stored behind `cost/NAME/`."""
+PICTURES: Mapping[str, Callable[[Probed], bytes]] = {"filters": filters}
+"""What is kept of one run an arm to be looked at: stored as the artifact `NAME.npz`."""
+
+ONCE_AN_ARM = (*COSTS, *PICTURES)
 _MEASURES = {**PROBES, **COSTS}
 
 
@@ -45,15 +50,27 @@ def probe_key(run_key: str, asked: ProbeSpec) -> str:
     )
 
 
-def measure(asked: ProbeSpec, run: RunSpec, model: nn.Module, data: RunData) -> Measurement:
-    """One probe of one trained network, in eval mode; the former mode is restored."""
+def measure(
+    asked: ProbeSpec, run: RunSpec, model: nn.Module, data: RunData
+) -> tuple[Measurement, dict[str, bytes]]:
+    """One probe of one trained network, in eval mode; the former mode is restored.
+
+    Returns:
+        Its numbers by name, and the artifacts it leaves by file name.
+    """
     was_training = model.training
     model.eval()
+    metrics: dict[str, float] = {}
+    files: dict[str, bytes] = {}
+    probed = Probed(run, model, data, asked.sample_size)
     try:
         with precise(run.recipe):
-            metrics = _MEASURES[asked.name](Probed(run, model, data, asked.sample_size))
+            if asked.name in PICTURES:
+                files[f"{asked.name}.npz"] = PICTURES[asked.name](probed)
+            else:
+                metrics = _MEASURES[asked.name](probed)
     finally:
         model.train(was_training)
     group = "cost" if asked.name in COSTS else "probe"
     named = {f"{group}/{asked.name}/{metric}": value for metric, value in metrics.items()}
-    return Measurement(asked.name, probe_key(run.run_key, asked), named, now_ms())
+    return Measurement(asked.name, probe_key(run.run_key, asked), named, now_ms()), files

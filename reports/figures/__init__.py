@@ -20,6 +20,7 @@ from reports.figures.detail_tables import (
     sequential_table,
 )
 from reports.figures.estimation import draw_differences, draw_margin, draw_means, draw_values
+from reports.figures.filters import draw_picture, filters_table
 from reports.figures.gallery import Picture, figure_data, figure_files, pictures
 from reports.figures.interaction import draw_interaction
 from reports.figures.layers import draw_layers
@@ -58,10 +59,12 @@ __all__ = [
     "draw_means",
     "draw_neighbours",
     "draw_path",
+    "draw_picture",
     "draw_shift",
     "draw_values",
     "figure_data",
     "figure_files",
+    "filters_table",
     "growth_table",
     "house_style",
     "interaction_table",

@@ -22,6 +22,7 @@ from reports.figures.cost import cost_figure
 from reports.figures.curves import curves_figure
 from reports.figures.estimation_layout import estimation_figure
 from reports.figures.files import to_file
+from reports.figures.filters import filters_figure, filters_table
 from reports.figures.interaction import interaction_figure
 from reports.figures.layers import layers_figure
 from reports.figures.neighbours import neighbours_figure
@@ -82,8 +83,8 @@ def pictures(results: Document, costs: Document) -> dict[str, Picture]:
     """Every figure the documents hold numbers for, by name, in reading order.
 
     Names: estimation, looks, budget, curves-MEASURE, cost, interaction, classes, confusion, images,
-    shift, layers, neighbours, growth; those on the second data set of a study end with -2, and so
-    on. The same documents give the same bytes.
+    shift, layers, neighbours, filters, growth; those on the second data set of a study end with
+    -2, and so on. The same documents give the same bytes.
     """
     return {drawing.name: _picture(drawing) for drawing in _drawings(results, costs)}
 
@@ -214,6 +215,13 @@ _DETAILS = (
         detail_tables.neighbour_table,
         neighbours_figure,
         captions.neighbours,
+    ),
+    _Kind(
+        "filters",
+        "What the first layer looks for",
+        filters_table,
+        filters_figure,
+        captions.filters,
     ),
     _Kind(
         "growth",

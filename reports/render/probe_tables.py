@@ -28,7 +28,7 @@ def probe_tables(results: Document) -> list[Table]:
     """A table a measure of a probe: arms down; layers, or pixels, across."""
     by_measure: dict[Probed, list[Document]] = {}
     for name, records in (results["probes"] or {}).items():
-        for record in records if name != "image_size" else ():
+        for record in records if name not in ("image_size", "filters") else ():
             by_measure.setdefault((name, measure_of(record["metric"])[0]), []).append(record)
     level = confidence(results)
     return [_probe_table(probed, records, level) for probed, records in by_measure.items()]

@@ -13,7 +13,7 @@ from ablations.probe_cards import CARDS
 
 pytestmark = pytest.mark.end_to_end
 FACTORS = {"dataset.permutation": ["none", "blocks-2", "fixed"]}
-PROBES = ["gradient_flow", "flatten_distance", "image_size", {"shift": {"n_images": 50}}]
+PROBES = ["filters", "gradient_flow", "flatten_distance", "image_size", {"shift": {"n_images": 50}}]
 
 
 def run(study: Path, *words: object) -> tuple[dict, dict]:
@@ -41,7 +41,7 @@ def test_probes_are_in_the_report_and_may_be_its_endpoint(probed):
     results, costs = probed
     held = results["probes"]
     assert {name for name, found in held.items() if found} == {
-        *("gradient_flow", "flatten_distance", "image_size", "shift")
+        *("filters", "gradient_flow", "flatten_distance", "image_size", "shift")
     }
     for name in ("shift", "flatten_distance"):
         measured = {one["metric"] for one in held[name] if one["arm"] == "control"}
@@ -60,6 +60,7 @@ def test_probes_are_in_the_report_and_may_be_its_endpoint(probed):
         if one["metric"] == "gradient_norm/conv1"
     }
     assert {arm["name"]: arm["values"] for arm in results["arms"]} == norms
+    assert [(one["arm"], one["seed"]) for one in held["filters"]] == [(name, 0) for name in names]
     # Costs are of one run an arm, and in no result.
     assert all(arm["image_size"][0]["size"] == [8, 8] for arm in costs["arms"])
     assert "step_seconds" not in json.dumps(results)
@@ -69,7 +70,7 @@ def test_each_probe_has_its_figure_and_the_numbers_it_draws(probed):
     page = Path("out", "report.html").read_text()
     for title in ("Accuracy on shifted images", "By layer", "What flattening does to neighbours"):
         assert title in page
-    for name in ("shift", "layers", "neighbours", "growth"):
+    for name in ("shift", "layers", "neighbours", "filters", "growth"):
         assert len(Path("out", "figures", f"{name}.csv").read_text().splitlines()) > 2
 
 

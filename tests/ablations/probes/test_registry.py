@@ -10,17 +10,20 @@ from torch import nn
 
 from ablations import probe_cards
 from ablations.probe_cards import CARDS, ProbeSpec
-from ablations.probes import PROBES, measure, probe_key
+from ablations.probes import ONCE_AN_ARM, PROBES, measure, probe_key
+from ablations.record import FILTERS_FILE
 
 SHIFT = ProbeSpec("shift")
 
 
 def measured(asked, one):
-    return measure(asked, one.run, one.model, one.data)
+    found, files = measure(asked, one.run, one.model, one.data)
+    assert files == {}
+    return found
 
 
 def test_every_probe_has_a_card():
-    assert set(PROBES) | {"image_size", "images"} == set(CARDS)
+    assert {*PROBES, *ONCE_AN_ARM, "images"} == set(CARDS)
 
 
 @pytest.mark.parametrize("name", PROBES)
@@ -79,3 +82,10 @@ def test_probe_key_moves_with_run_sample_revision_and_parameters(monkeypatch):
     assert len(set(keys)) == 5
     monkeypatch.setattr(probe_cards, "CARDS", {"shift": usual})
     assert probe_key("ab", SHIFT) == keys[0]
+
+
+def test_pictures_are_a_file_and_no_numbers(probed):
+    one, asked = probed(), ProbeSpec("filters")
+    found, files = measure(asked, one.run, one.model, one.data)
+    assert (found.metrics, list(files)) == ({}, [FILTERS_FILE])
+    assert found.probe_key == probe_key(one.run.run_key, asked)
