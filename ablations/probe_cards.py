@@ -58,7 +58,7 @@ SHIFT = ProbeCard(
 
 GRADIENT_FLOW = ProbeCard(
     by_layer={
-        **dict.fromkeys(("gradient_norm", "start_gradient_norm"), "nats a unit of weight"),
+        **dict.fromkeys(("gradient_norm", "start_gradient_norm"), "loss a unit of weight"),
         **dict.fromkeys(("saturation", "start_saturation", "dead", "start_dead"), "fraction"),
     },
     layers={

@@ -231,9 +231,10 @@ def filters(results: Document) -> str:
     seeds = _range(arm["seed"] for arm in results["probes"]["filters"])
     return (
         f"Of each arm one run alone (n = 1, seed {seeds}): the first few weights of its first"
-        " layer, and for a convolution what the layer makes of some test images, before its activation. Blue"
-        " is below 0, red above; each picture has its own scale, from minus to plus its largest"
-        " value (in the data). Another seed has other filters: they show kinds, and prove nothing."
+        " layer, and for a convolution what the layer makes of some test images, before its"
+        " activation. Blue is below 0, red above; each picture has its own scale, from minus to"
+        " plus its largest value (in the data). Another seed has other filters: they show kinds,"
+        " and prove nothing."
     )
 
 

@@ -21,15 +21,15 @@ from reports.figures.looks import (
     key_room,
     look_keys,
 )
-from reports.figures.measures import in_words
+from reports.figures.measures import WORDS, in_words
 from reports.figures.tables import Document
 
 WIDE_RANGE = 30
 """Means that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-MANY = 6
-"""From so many layers on, their names are set aslant."""
+ROOM_OF_NAME = 0.45
+"""Inches that a layer's name takes; with less its names are set aslant."""
 
 
 def draw_layers(table: pd.DataFrame, ax: Axes) -> None:
@@ -44,48 +44,58 @@ def draw_layers(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def layers_figure(results: Document, *, narrow: bool) -> Figure:
-    """A row a measure; where it was taken before training too, that is a panel of its own."""
+    """A row a measure; where it was taken before training too, that is a panel of its own.
+
+    Both panels of a measure have one scale.
+    """
     table = layer_table(results)
-    panels = [
-        [one for _, one in measured.groupby("moment", sort=False)]
-        for _, measured in _start_first(table).groupby("measure", sort=False)
-    ]
-    if narrow:
-        panels = [[one] for row in panels for one in row]
+    measures = sorted(dict.fromkeys(table["measure"]), key=_place)
+    panels = [(name, moment) for name in measures for moment in _moments(table, name)]
     arms = table.drop_duplicates("arm")
     columns = 1 if narrow else 3
     room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
-    height, foot, left = 1.5, 0.42, 0.66
-    figure = Figure(figsize=(page, 0.13 + len(panels) * (height + foot) + room))
+    height, foot, left = 1.45, 0.62, 0.8
+    rows = panels if narrow else measures
+    figure = Figure(figsize=(page, 0.2 + len(rows) * (height + foot) + room))
     layers: dict[int, str] = dict(zip(table["place"], table["layer"], strict=True))
-    for number, row in enumerate(panels):
-        width = (page - 0.1) / len(row)
-        for place, one in enumerate(row):
-            top = 0.13 + number * (height + foot)
-            ax = axes_at(figure, left + place * width, top, width - left, height)
-            draw_layers(one, ax)
-            _name_axes(ax, one, layers)
+    for measure, moment in panels:
+        measured = table[table["measure"] == measure]
+        beside = [moment] if narrow else _moments(table, measure)
+        row = panels.index((measure, moment)) if narrow else measures.index(measure)
+        width = (page - 0.1) / len(beside)
+        at = left + beside.index(moment) * width, 0.2 + row * (height + foot)
+        ax = axes_at(figure, *at, width - left, height)
+        one = measured[measured["moment"] == moment]
+        draw_layers(one, ax)
+        held = sorted(set(one["place"]))
+        is_tight = (width - left) / len(held) < ROOM_OF_NAME
+        ax.set_xticks(held, [layers[place] for place in held], rotation=45 if is_tight else 0)
+        ax.set_ylabel(wrapped(in_words(measure), 24))
+        if moment == "start":
+            ax.set_title("before training")
+        _scale(ax, measured)
     foot_key(figure, look_keys(arms, "arm", ARM_NAME), columns)
     return figure
 
 
-def _start_first(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([table[table["moment"] == moment] for moment in ("start", "end")]).sort_values(
-        "measure",
-        key=lambda names: names.map(list(dict.fromkeys(table["measure"])).index),
-        kind="stable",
-    )
+def _place(measure: str) -> int:
+    return list(WORDS).index(measure) if measure in WORDS else len(WORDS)
 
 
-def _name_axes(ax: Axes, one: pd.DataFrame, layers: dict[int, str]) -> None:
-    held = sorted(set(one["place"]))
-    ax.set_xticks(held, [layers[place] for place in held], rotation=0 if len(held) < MANY else 45)
-    first = one.iloc[0]
-    ax.set_ylabel(wrapped(in_words(first["measure"]), 24))
-    if first["moment"] == "start":
-        ax.set_title("before training", loc="right", pad=-7)
-    means = one["mean"].to_numpy()
-    least = np.nanmin(one[["low", "mean"]].to_numpy())
-    if least > 0 and means.max() > WIDE_RANGE * means.min():
-        log_axis(ax.yaxis, one[["low", "mean", "high"]].to_numpy().ravel())
+def _moments(table: pd.DataFrame, measure: str) -> list[str]:
+    held = set(table[table["measure"] == measure]["moment"])
+    return [moment for moment in ("start", "end") if moment in held]
+
+
+def _scale(ax: Axes, measured: pd.DataFrame) -> None:
+    """A logarithmic axis where the means differ widely; bars that reach 0 then go to its foot."""
+    shown = measured[["mean", "low", "high"]].to_numpy(dtype=float)
+    means = shown[:, 0]
+    least, most = means.min(), np.nanmax(shown)
+    if least > 0 and means.max() > WIDE_RANGE * least:
+        log_axis(ax.yaxis, [*means, most])
+    else:
+        low = np.nanmin(shown)
+        room = 0.05 * (most - low) or 0.05
+        ax.set_ylim(low - room, most + room)

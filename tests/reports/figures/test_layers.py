@@ -51,9 +51,10 @@ def test_what_was_taken_before_training_stands_beside_its_end(detailed, narrow, 
     detailed["probes"]["gradient_flow"] = [*probed, *start]
     with house_style():
         figure = layers_figure(detailed, narrow=narrow)
-    assert [ax.get_title(loc="right") for ax in figure.axes] == ["before training", "", ""]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["before training", "", ""]
     first, second = figure.axes[:2]
     assert (first.get_position().y0 == second.get_position().y0) == (n_columns == 2)
+    assert first.get_ylim() == second.get_ylim()
 
 
 def test_changes_under_a_shift_are_by_layer_too(detailed):
