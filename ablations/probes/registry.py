@@ -35,7 +35,6 @@ PICTURES: Mapping[str, Callable[[Probed], bytes]] = {"filters": filters}
 """What is kept of one run an arm to be looked at: stored as the artifact `NAME.npz`."""
 
 ONCE_AN_ARM = (*COSTS, *PICTURES)
-_MEASURES = {**PROBES, **COSTS}
 
 
 def probe_key(run_key: str, asked: ProbeSpec) -> str:
@@ -68,7 +67,7 @@ def measure(
             if asked.name in PICTURES:
                 files[f"{asked.name}.npz"] = PICTURES[asked.name](probed)
             else:
-                metrics = _MEASURES[asked.name](probed)
+                metrics = {**PROBES, **COSTS}[asked.name](probed)
     finally:
         model.train(was_training)
     group = "cost" if asked.name in COSTS else "probe"

@@ -189,7 +189,8 @@ def layers(results: Document) -> str:
         f"{_own_interval(results, detail_tables.by_layer(results))}, {n_seeds(results)}. The change"
         f" is that of the layer's output when test images move by a pixel, relative to the output;"
         f" the other measures are of training images, at the end of training unless a panel says"
-        f" that it is of the untrained network. {RANDOMISED}"
+        f" that it is of the untrained network. On a logarithmic axis a bar that reaches 0 goes to"
+        f" its foot. {RANDOMISED}"
     )
 
 
