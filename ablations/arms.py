@@ -5,10 +5,9 @@ Pure; called by `plan`. Digests, sizes of networks and checks of the data come i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,70 +16,10 @@ from ablations.designs import CONTROL, Cell, cell_name
 from ablations.identity import arm_identity, retrained
 from ablations.record import digest
 from ablations.search_space import corners
+from ablations.sizes import Counts, Layer, Networks, Shape, Sizes
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
 from lenet_variants.errors import VariantError
-
-Shape = tuple[int, int, int]
-GROWTH_FACTORS = (1, 2, 4, 8)
-"""Image sizes at which the `image_size` probe counts, as multiples of the arm's own input."""
-
-
-class Layer(Protocol):
-    """Size of a layer: learnable numbers, multiply-accumulates an image, links, output."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def output_shape(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def n_parameters(self) -> int: ...  # noqa: D102
-    @property
-    def n_macs(self) -> int: ...  # noqa: D102
-    @property
-    def n_connections(self) -> int: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Size of a network: the sums over its layers, in the order in which they run."""
-
-    layers: tuple[Layer, ...]
-
-    @cached_property
-    def n_parameters(self) -> int:
-        """Learnable numbers."""
-        return sum(layer.n_parameters for layer in self.layers)
-
-    @cached_property
-    def n_macs(self) -> int:
-        """Multiply-accumulates an image."""
-        return sum(layer.n_macs for layer in self.layers)
-
-    @cached_property
-    def n_connections(self) -> int:
-        """Links, with those of biases."""
-        return sum(layer.n_connections for layer in self.layers)
-
-
-class Networks(Protocol):
-    """Counting without building; `lenet_variants.measure` is the implementation."""
-
-    def layers(
-        self, name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
-    ) -> Sequence[Layer]:
-        """The layers of one network; raises `VariantError` where a layer's output vanishes."""
-
-    def match(
-        self,
-        name: str,
-        levels: Mapping[str, object],
-        input_shape: Shape,
-        n_classes: int,
-        target: Any,
-        by: Literal["parameters", "macs"] = "parameters",
-    ) -> Mapping[str, object]:
-        """`levels` with the hidden sizes that bring the network nearest to `target`."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +44,7 @@ class Arm:
         n_images: Training images of one epoch.
         layers: Of its network, in the order in which they run; they add up to its counts.
         growth: Size by input size, where the study asks for it.
+        megapixel: Size for a photograph, likewise; empty where the network cannot take one.
         identity: What its runs' keys are made of, but for the seed.
     """
 
@@ -123,6 +63,7 @@ class Arm:
     n_connections: int
     layers: tuple[Layer, ...]
     growth: tuple[Mapping[str, Any], ...]
+    megapixel: Mapping[str, Any]
     identity: Mapping[str, Any]
     comparison: str = "shared"
 
@@ -167,6 +108,7 @@ class Arm:
             "n_macs": self.n_macs,
             "n_connections": self.n_connections,
             "growth": self.growth,
+            **({"megapixel": self.megapixel} if self.growth else {}),
         }
         return {key: canonical(value) for key, value in plain.items()}
 
@@ -197,7 +139,7 @@ class ArmBuilder:
         self.made: dict[str, Arm] = {}
         self.failed: set[str] = set()
         self.counts: dict[str, Counts] = {}
-        self._counted: dict[tuple[str, str, Shape], Counts] = {}
+        self.sizes = Sizes(networks, data.n_classes)
 
     def all_arms(self) -> list[Arm]:
         """Every arm that can be built, the control first; see `problems` for the others."""
@@ -307,7 +249,8 @@ class ArmBuilder:
         else:
             self.problems += [self._of(name, t) for t in misfits if t not in self.problems]
         shape = self._input_shape(dataset)
-        counts = self._count(variant, levels, shape)
+        counts = self.sizes.count(variant, levels, shape)
+        grows = self.spec.probe("image_size") is not None
         self.counts[name] = counts
         self._check_tuning(name, whole_recipe, whole_dataset)
         found = catalogue.find(variant)
@@ -327,7 +270,8 @@ class ArmBuilder:
             n_macs=counts.n_macs,
             n_connections=counts.n_connections,
             layers=counts.layers,
-            growth=tuple(self._growth(variant, levels, shape)),
+            growth=tuple(self.sizes.growth(variant, levels, shape) if grows else ()),
+            megapixel=self.sizes.megapixel(variant, levels) if grows else {},
             identity=arm_identity(found, levels, whole_recipe, whole_dataset, self.data.digest),
         )
 
@@ -343,28 +287,6 @@ class ArmBuilder:
         told += self.data.check(changed(dataset, {"validation": self.spec.tuning_validation}))
         for text in dict.fromkeys(told):
             self.problems.append(f"tuning: {self._of(name, text)}")
-
-    def _count(self, variant: str, levels: Mapping[str, Any], shape: Shape) -> Counts:
-        """The size of a network, counted once however many arms have it."""
-        key = (variant, digest(canonical(levels)), shape)
-        if key not in self._counted:
-            layers = self.networks.layers(variant, levels, shape, self.data.n_classes)
-            self._counted[key] = Counts(tuple(layers))
-        return self._counted[key]
-
-    def _growth(
-        self, variant: str, levels: Mapping[str, Any], shape: Shape
-    ) -> Iterable[Mapping[str, Any]]:
-        if "image_size" not in self.spec.probes:
-            return
-        for factor in GROWTH_FACTORS:
-            larger = (shape[0], shape[1] * factor, shape[2] * factor)
-            counts = self._count(variant, levels, larger)
-            yield {
-                "input": list(larger),
-                "n_parameters": counts.n_parameters,
-                "n_macs": counts.n_macs,
-            }
 
 
 def _problems_of(recipe: Recipe, values: Mapping[str, Any]) -> list[Any]:

@@ -38,7 +38,7 @@ def label_files(plan: Plan, raw: Mapping[str, Dataset]) -> dict[str, bytes]:
         raw: Its data sets as loaded, by name.
     """
     asked = {labels_file(arm.dataset.model_dump(mode="json")): arm.dataset for arm in plan.arms}
-    with_images = "images" in plan.spec.probes
+    with_images = plan.spec.probe("images") is not None
     return {
         name: label_content(raw[spec.name], spec, with_images=with_images)
         for name, spec in asked.items()

@@ -23,6 +23,7 @@ from ablations.evaluation import Evaluation, evaluate_test
 from ablations.labels import as_labels, labels_digest
 from ablations.latency import latency
 from ablations.plan import RunSpec
+from ablations.probe_cards import ProbeSpec
 from ablations.record import (
     EXAMPLES_FILE,
     WEIGHTS_FILE,
@@ -41,12 +42,12 @@ class Job:
     """One run to train, or with `weights` one trained run to probe.
 
     Attributes:
-        probes: Names of the probes to measure.
+        probes: The probes to measure.
         weights: The bytes of `weights.pt`, or None to train.
     """
 
     run: RunSpec
-    probes: tuple[str, ...] = ()
+    probes: tuple[ProbeSpec, ...] = ()
     weights: bytes | None = None
 
 
@@ -102,10 +103,14 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = job.run.recipe.epochs
         return _diverged(job, trained, watch, costs)
-    measurements, message = _measured(job, trained.model, data)
+    measurements, probed_files, message = _measured(job, trained.model, data)
     found, trouble = _latency(trained.model, data)
     costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
-    files = {EXAMPLES_FILE: _examples(evaluation, data), WEIGHTS_FILE: _weights(trained.model)}
+    files = {
+        EXAMPLES_FILE: _examples(evaluation, data),
+        WEIGHTS_FILE: _weights(trained.model),
+        **probed_files,
+    }
     metrics = trained.epochs[-1].metrics | evaluation.metrics("test") | costs
     ended = _finished(job, trained, watch, metrics, measurements=measurements, message=message)
     return replace(ended, files=files)
@@ -113,8 +118,8 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
 
 def probed(job: Job, model: nn.Module, data: RunData) -> Outcome:
     """Measure what a job that trains nothing asks for."""
-    measurements, message = _measured(job, model, data)
-    return Outcome(job, None, measurements, message=message)
+    measurements, files, message = _measured(job, model, data)
+    return Outcome(job, None, measurements, files, message)
 
 
 def failed(
@@ -240,15 +245,22 @@ def _latency(model: nn.Module, data: RunData) -> tuple[dict[str, float], str]:
         return {}, f"latency: {type(error).__name__}: {error}"
 
 
-def _measured(job: Job, model: nn.Module, data: RunData) -> tuple[tuple[Measurement, ...], str]:
+def _measured(
+    job: Job, model: nn.Module, data: RunData
+) -> tuple[tuple[Measurement, ...], dict[str, bytes], str]:
     """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
-    found, failures = [], []
-    for name in job.probes:
+    found: list[Measurement] = []
+    files: dict[str, bytes] = {}
+    failures = []
+    for asked in job.probes:
         try:
-            found.append(probes.measure(name, job.run.run_key, model, data))
+            measurement, left = probes.measure(asked, job.run, model, data)
         except Exception as error:  # told beside the run; the next call measures it again
-            failures.append(f"probe {name}: {type(error).__name__}: {error}")
-    return tuple(found), "; ".join(failures)
+            failures.append(f"probe {asked.name}: {type(error).__name__}: {error}")
+        else:
+            found.append(measurement)
+            files |= left
+    return tuple(found), files, "; ".join(failures)
 
 
 def _weights(model: nn.Module) -> bytes:

@@ -11,16 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import (
-    Arm,
-    ArmBuilder,
-    DataFacts,
-    Layer,
-    Networks,
-    Shape,
-    same_arms,
-    size_target,
-)
+from ablations.arms import Arm, ArmBuilder, DataFacts, same_arms, size_target
 from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
@@ -34,6 +25,7 @@ from ablations.record import (
     digest,
     run_name,
 )
+from ablations.sizes import Layer, Networks, Shape
 from ablations.spec import TUNING_SEED, ArmSpec, DataSpec, Recipe, StudySpec, canonical
 from lenet_variants import catalogue
 
@@ -231,7 +223,7 @@ class Plan:
             "seeds": list(spec.seeds),
             "root_seed": spec.root_seed,
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
-            "probes": list(spec.probes),
+            "probes": [probe.plain() for probe in spec.probes],
             **({"accept": list(spec.accept)} if spec.accept else {}),
             **({"claims": [one.digest for one in self.claims]} if self.claims else {}),
             "contrasts": self.contrasts,

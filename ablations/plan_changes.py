@@ -106,10 +106,18 @@ def _endpoint(old: PlanJson, new: PlanJson) -> Iterator[str]:
             yield f"endpoint.{key} was {old.get(key)}, now {value}: nothing is trained for it"
 
 
-def _probes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
-    added = [name for name in new if name not in old]
+def _probes(old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
+    added = [_probe(one) for one in new if one not in old]
     if added:
         yield f"probes added: {', '.join(added)}; measured on what is stored, without training"
+
+
+def _probe(plain: str | Mapping[str, Any]) -> str:
+    """A probe's name, with what is asked of it where the plan says more."""
+    if isinstance(plain, str):
+        return plain
+    ((name, asked),) = plain.items()
+    return f"{name} ({', '.join(f'{key} {value}' for key, value in asked.items())})"
 
 
 def _claims(old: Sequence[PlanJson], new: Sequence[PlanJson]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ablations.arms import GROWTH_FACTORS, Arm, Layer, Networks, Shape
+from ablations.arms import Arm
 from ablations.claims import (
     CONTRAST_SIGN,
     COUNTS,
@@ -23,6 +23,7 @@ from ablations.claims import (
 )
 from ablations.designs import level_text
 from ablations.errors import nearest
+from ablations.sizes import GROWTH_FACTORS, Layer, Networks, Shape
 from lenet_variants.errors import VariantError
 
 BYTES_A_PARAMETER = 4  # float32

@@ -22,7 +22,8 @@ from ablations.options import RunOptions
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
-from ablations.probes import PROBES, probe_key
+from ablations.probe_cards import ProbeSpec
+from ablations.probes import ONCE_AN_ARM, PROBES, probe_key
 from ablations.progress import Observer, Planned, Searching, Told, Waiting
 from ablations.record import KIND_TUNING, TUNING_FILE, RunRecord, RunState, StoredRun
 from ablations.spec import StudySpec
@@ -236,7 +237,6 @@ class _Driver:
         return state in self._trained_states and self.prepared.is_chosen(run)
 
     def _jobs(self, states: Mapping[str, str]) -> list[Job]:
-        names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
         # Where tuning chose what an arm had anyway, one training is its run at both recipes.
         once = {run.run_key: run for run in reversed(self.prepared.plan.runs)}
@@ -247,16 +247,25 @@ class _Driver:
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
+            asked = self._probes(run)
             if self._is_trained(run, state):
-                jobs.append(Job(run, names))
+                jobs.append(Job(run, asked))
             elif state == "done":
-                jobs += self._probe_job(run, names)
+                jobs += self._probe_job(run, asked)
         return jobs
 
-    def _probe_job(self, run: RunSpec, names: Sequence[str]) -> list[Job]:
+    def _probes(self, run: RunSpec) -> tuple[ProbeSpec, ...]:
+        """What is measured of `run`: with the first seed also what is measured once an arm."""
+        spec = self.prepared.spec
+        names = {*PROBES, *(ONCE_AN_ARM if run.seed == spec.seeds[0] else ())}
+        return tuple(probe for probe in spec.probes if probe.name in names)
+
+    def _probe_job(self, run: RunSpec, asked: Sequence[ProbeSpec]) -> list[Job]:
         stored = self._stored(run)
         missing = tuple(
-            name for name in names if stored.probe_keys.get(name) != probe_key(run.run_key, name)
+            probe
+            for probe in asked
+            if stored.probe_keys.get(probe.name) != probe_key(run.run_key, probe)
         )
         weights = self.tracker.weights(stored) if missing else None
         return [Job(run, missing, weights)] if weights is not None else []
@@ -324,7 +333,8 @@ class _Driver:
         outcome = event.outcome
         run = outcome.job.run
         if outcome.record is None:
-            self.tracker.add_measurements(self.study, outcome.measurements, self._stored(run))
+            stored = self._stored(run)
+            self.tracker.add_measurements(self.study, outcome.measurements, stored, outcome.files)
             return
         self.attempts[run.run_key] += 1
         record = outcome.record.as_attempt(self.attempts[run.run_key])

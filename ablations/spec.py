@@ -13,6 +13,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     SerializerFunctionWrapHandler,
     StringConstraints,
     field_serializer,
@@ -22,6 +24,8 @@ from pydantic import (
 
 from ablations.claims import CONTRAST_SIGN, ClaimSpec
 from ablations.designs import level_text
+from ablations.layer_names import common_layers
+from ablations.probe_cards import ProbeSpec
 from ablations.search_space import Axis, Space, cells, fitted
 from ablations.strict import Strict
 
@@ -32,7 +36,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Comparison = Literal["shared", "tuned"]
 Curves = Literal["train", "validation", "test"]
 Design = Literal["one-factor", "grid", "pairs", "zip", "leave-one-out", "add-one-in", "arms"]
-Probe = Literal["shift", "image_size", "images"]
+Probe = Annotated[ProbeSpec, PlainValidator(ProbeSpec.parse), PlainSerializer(ProbeSpec.plain)]
 Acceptable = Literal[
     "control_changed",
     "endpoint_changed",
@@ -47,7 +51,6 @@ DATASET_PREFIXES = ("idx:", "images:", "npz:")
 MOST_SEEDS = 10_000
 TUNING_SEED = 1_000_000
 """Trial i of every arm has the seed `TUNING_SEED + i`, and they all the split of the first."""
-SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
 
 
 class Recipe(Strict):
@@ -262,6 +265,15 @@ class StudySpec(Strict):
                 raise ValueError(f"names {one.name!r} twice; drop one, or give them other keys")
         return datasets
 
+    @field_validator("probes")
+    @classmethod
+    def _distinct_probes(cls, probes: tuple[ProbeSpec, ...]) -> tuple[ProbeSpec, ...]:
+        names = [probe.name for probe in probes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"names {name!r} twice; drop one")
+        return probes
+
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -318,9 +330,35 @@ class StudySpec(Strict):
         is_split = all(one.validation for one in self.datasets)
         splits = ["train", "test"] + (["validation"] if is_split else [])
         names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
-        if "shift" in self.probes:
-            names += [f"probe/shift/{metric}" for metric in SHIFT_METRICS]
+        if self.probes:
+            names += self._probe_metrics()
         return tuple(sorted(names))
+
+    def probe(self, name: str) -> ProbeSpec | None:
+        """The probe of that name, if the study asks for it."""
+        return next((probe for probe in self.probes if probe.name == name), None)
+
+    def _probe_metrics(self) -> list[str]:
+        """By layer only for layers that all arms have; none of plug-ins, whose are not known."""
+        control = self.control
+        networks = [(control.variant, control.levels)]
+        networks += [(control.variant, {**control.levels, **one}) for one in self._levels()]
+        networks += [(arm.variant, arm.levels) for arm in self.arms]
+        layers = common_layers(networks)
+        names = []
+        for probe in self.probes:
+            card = probe.card
+            metrics = [*card.metrics]
+            metrics += [
+                f"{one}/{layer}" for one in card.by_layer for layer in layers[card.layers[one]]
+            ]
+            names += [f"probe/{probe.name}/{metric}" for metric in metrics]
+        return names
+
+    def _levels(self) -> list[dict[str, Any]]:
+        """Every level that the design gives the control's variant, one at a time."""
+        levels = [(key, values) for key, values in self.factors.items() if "." not in key]
+        return [{key: value} for key, values in levels for value in values]
 
 
 def _entry(data: DataSpec) -> str:

@@ -18,7 +18,8 @@ from planning import FACTS
 from ablations import devices
 from ablations.outcomes import packed_answers
 from ablations.plan import RunSpec, make_plan
-from ablations.probes import SHIFTS, probe_key
+from ablations.probe_cards import MOST_PIXELS, ProbeSpec
+from ablations.probes import probe_key
 from ablations.record import EXAMPLES_FILE, Measurement, RunRecord, RunState, now_ms
 from ablations.study_file import parse_study
 from ablations.tracking.tracker import Tracker
@@ -66,14 +67,18 @@ def make_store(folder: Path, n_runs: int) -> None:
     tracker.close_study(STUDY, "FINISHED")
 
 
+SHIFT = ProbeSpec("shift")
+
+
 def made_record(run: RunSpec, accuracy: float, rng: np.random.Generator) -> RunRecord:
     """The record of a run that came to this accuracy."""
     epochs = np.arange(1, N_EPOCHS + 1)
     accuracies = accuracy - 0.3 / epochs + rng.normal(scale=0.005, size=N_EPOCHS)
     seconds = rng.uniform(3.0, 4.0, size=N_EPOCHS).tolist()
     clock = now_ms()
-    shifts = {f"probe/shift/accuracy_{pixels}": accuracy - 0.1 * pixels for pixels in (0, *SHIFTS)}
-    shifts |= {f"probe/shift/consistency_{pixels}": 1 - 0.1 * pixels for pixels in SHIFTS}
+    pixels = range(MOST_PIXELS + 1)
+    shifts = {f"probe/shift/accuracy_{n}": accuracy * 0.8**n for n in pixels}
+    shifts |= {f"probe/shift/consistency_{n}": 0.8**n for n in pixels[1:]}
     return RunRecord(
         run_key=run.run_key,
         state=RunState.FINISHED,
@@ -103,7 +108,7 @@ def made_record(run: RunSpec, accuracy: float, rng: np.random.Generator) -> RunR
             "train/accuracy": accuracies.tolist(),
         },
         epoch_seconds=seconds,
-        measurements=(Measurement("shift", probe_key(run.run_key, "shift"), shifts, clock),),
+        measurements=(Measurement("shift", probe_key(run.run_key, SHIFT), shifts, clock),),
     )
 
 

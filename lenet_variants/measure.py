@@ -6,6 +6,7 @@ shapes and no numbers, so that even a network too large for the machine is descr
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from lenet_variants.levels import Value
 from lenet_variants.trace import Layer, trace
 
 QUANTITIES = ("connections", "macs", "parameters")
+_KEEP_NOTHING = ("Dropout", "Flatten", "Identity")
 _POWERS = 12  # of 2, tried as the smallest width
 _MOST_ABOVE = 0.1  # the share of its target by which a matched network may be too large
 
@@ -72,6 +74,26 @@ def layers(
     """
     _, found = traced(name, levels, input_shape, n_classes)
     return found
+
+
+def n_activations(
+    name: str, levels: Mapping[str, object], input_shape: Shape, n_classes: int
+) -> int:
+    """Numbers that training keeps of one image: its pixels, and what every layer puts out.
+
+    What only reshapes, and dropout, which may keep its input, count nothing. Nothing is said of
+    what an implementation frees, or keeps twice.
+
+    Raises:
+        VariantError: As for `count`.
+
+    Example:
+        >>> n_activations("softmax", {}, (1, 28, 28), 10)
+        794
+    """
+    _, layers = traced(name, levels, input_shape, n_classes)
+    kept = [layer for layer in layers if layer.kind not in _KEEP_NOTHING]
+    return math.prod(input_shape) + sum(math.prod(layer.output_shape) for layer in kept)
 
 
 def describe(

@@ -18,6 +18,7 @@ from reports.cautions import refusals, warnings
 from reports.claims import judged_claim
 from reports.contrasts import answer, with_holm, with_matched
 from reports.effects import factor_effects
+from reports.filters import Filters, filter_section
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets, unusable
 from reports.per_class import (
@@ -46,6 +47,7 @@ def analyse(
     curves: pd.DataFrame | None = None,
     predictions: Predictions | None = None,
     tuning: Tuning | None = None,
+    filters: Filters | None = None,
 ) -> Results:
     """Every number, verdict and sentence that a report shows.
 
@@ -57,6 +59,7 @@ def analyse(
         predictions: The class that the runs gave each test image, and its label, for numbers by
             class.
         tuning: How recipes were searched for, as `ablations` stores it, where they were.
+        filters: Pictures of first layers by run key, from the probe `filters`.
 
     Returns:
         Arms as they are, contrasts oriented so that + is better, verdicts only if the plan is done.
@@ -116,7 +119,7 @@ def analyse(
         failures=tuple(failure_section(table, plan, cells)),
         curves=() if curves is None else _curves(curves, table, cells),
         per_class=by_class,
-        probes=probe_section(table, plan, cells),
+        probes=probe_section(table, plan, cells) | _filters(table, cells, filters),
         tuning=tuning_section(tuning) if tuning else None,
         budget=budget_section(tuning) if tuning else None,
         sequential=sequential_section(questions, by_cell),
@@ -124,6 +127,12 @@ def analyse(
         warnings=notes,
         refusals=(*refusals(arms, contrasts, [*questions, *claimed]), *effects.refusals),
     )
+
+
+def _filters(
+    table: pd.DataFrame, cells: Sequence[Cell], filters: Filters | None
+) -> dict[str, list[dict[str, object]]]:
+    return {"filters": filter_section(table, cells, filters)} if filters else {}
 
 
 def _planned_cells(plan: AnalysisPlan, table: pd.DataFrame) -> list[Cell]:

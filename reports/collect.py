@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,21 +18,22 @@ import pandas as pd
 
 from ablations import history
 from ablations import record as names
-from ablations.errors import StoreError, StudyNotFoundError, nearest
+from ablations.errors import StoreError, StudyNotFoundError
 from ablations.record import RunRecord, RunState
-from ablations.tracking.artifacts import read_artifact
-from ablations.tracking.opening import open_client, reaching
-from ablations.tracking.store import exists, run_filter, search_runs, tracking_uri
+from ablations.tracking.opening import reaching
+from ablations.tracking.store import exists, tracking_uri
+from reports.filters import Filters
 from reports.per_class import Labels, Predictions
 from reports.plan import AnalysisPlan, ArmFacts, ClaimSpec, ContrastSpec, Endpoint
+from reports.reading import Reader, key_of, newest_attempts
 from reports.statistics.classes import IntArray
 from reports.tuning import Tuning
 
 Correct = npt.NDArray[np.bool_]
-AT_A_TIME = 8  # files that are asked of a server at once
-_DAMAGED = (ValueError, LookupError, TypeError, EOFError, BadZipFile)
+PROBED = ("probe/", "cost/image_size/")
+"""What is measured of a trained run, perhaps later than its record was written."""
+FILTERS = "filters"
 _Arrays = Mapping[str, npt.NDArray[Any]]
-_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class StudyTables:
         examples: Whether each test image was classified rightly, by run key.
         predictions: As what, and the labels; without labels where an older version stored it.
         tuning: `tuning.json`; None where the study has not tuned.
+        filters: Pictures of the first layer, by run key, of the runs that have some.
         records: The record of every run in `runs`, by run key.
         parent_run_id: MLflow's id of the study's parent run.
         experiment_id: MLflow's id of the study's experiment.
@@ -63,6 +63,7 @@ class StudyTables:
     examples: Mapping[str, Correct]
     predictions: Predictions
     tuning: Tuning | None
+    filters: Filters
     records: Mapping[str, RunRecord]
     parent_run_id: str
     experiment_id: str
@@ -99,12 +100,12 @@ def collect_study(study: str, uri: str | None = None, *, with_examples: bool = T
             f"store {place}: is not there; run study {study!r} first, or give the --tracking-uri "
             "of the store that holds it"
         )
-    store = _Reader(place)
+    store = Reader(place)
     with reaching(store.uri):
         return _collect(store, study, with_examples=with_examples)
 
 
-def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
+def _collect(store: Reader, study: str, *, with_examples: bool) -> StudyTables:
     experiment, parent = store.parent(study)
     held = {item.path for item in store.client.list_artifacts(parent.info.run_id)}
     if names.PLAN_FILE not in held:
@@ -117,26 +118,31 @@ def _collect(store: _Reader, study: str, *, with_examples: bool) -> StudyTables:
     names.check_schema(plan_json, names.KEY_SCHEMA, f"{names.PLAN_FILE} of study {study!r}")
     past = store.parsed(parent, names.HISTORY_FILE, json.loads)
     plan = analysis_plan(plan_json, past)
-    chosen = _newest(store.children(experiment), {run["run_key"] for run in plan_json["runs"]})
-    records = dict(
-        zip(map(_key, chosen), store.each(chosen, names.RECORD_FILE, _record), strict=True)
+    chosen = newest_attempts(
+        store.children(experiment), {run["run_key"] for run in plan_json["runs"]}
     )
-    finished = [run for run in chosen if records[_key(run)].state is RunState.FINISHED]
+    records = dict(
+        zip(map(key_of, chosen), store.each(chosen, names.RECORD_FILE, _record), strict=True)
+    )
+    finished = [run for run in chosen if records[key_of(run)].state is RunState.FINISHED]
     answered = finished if with_examples else []
     answers = dict(
-        zip(map(_key, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
+        zip(map(key_of, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
     )
+    pictured = [run for run in answered if names.TAG_PROBE_PREFIX + FILTERS in run.data.tags]
+    pictures = store.each(pictured, names.FILTERS_FILE, _arrays)
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
     is_tuned = "tuning" in plan_json and names.TUNING_FILE in held
     tuning = store.parsed(parent, names.TUNING_FILE, json.loads) if is_tuned else None
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
-        runs=_run_table(plan_json, records, {_key(run): _probed(run) for run in chosen}, tuning),
+        runs=_run_table(plan_json, records, {key_of(run): _probed(run) for run in chosen}, tuning),
         curves=_curve_table(plan_json, records),
         examples={key: _correct(arrays) for key, arrays in answers.items()},
         predictions=Predictions(_predicted(answers, labels, plan_json), labels),
         tuning=tuning,
+        filters=dict(zip(map(key_of, pictured), pictures, strict=True)),
         records=records,
         parent_run_id=parent.info.run_id,
         experiment_id=experiment,
@@ -165,6 +171,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             n_macs=arm["n_macs"],
             n_connections=arm["n_connections"],
             growth=tuple(arm["growth"]),
+            megapixel=arm.get("megapixel", {}),
             control=arm.get("control", plan_json["control"]),
             family=arm.get("family", ""),
             matched_to=arm.get("matched_to"),
@@ -195,89 +202,8 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
     )
 
 
-class _Reader:
-    """Runs and artifacts of one store, as they are."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-        self.client = open_client(uri)
-
-    def parent(self, study: str) -> tuple[str, Any]:
-        held = self.client.get_experiment_by_name(study)
-        studies = run_filter(kind=names.KIND_STUDY)
-        found = search_runs(self.client, [held.experiment_id], studies) if held else []
-        if not held or not found:
-            known = sorted(item.name for item in self.client.search_experiments())
-            raise StudyNotFoundError(
-                f"store {self.uri}: no study {study!r}; {nearest(study, known)}run it first "
-                f"(stored: {', '.join(name for name in known if name != 'Default') or 'none'})"
-            )
-        return str(held.experiment_id), found[-1]
-
-    def children(self, experiment: str) -> list[Any]:
-        return search_runs(self.client, [experiment], run_filter(kind=names.KIND_RUN))
-
-    def each(
-        self, runs: Sequence[Any], name: str, parse: Callable[[bytes], _Parsed]
-    ) -> list[_Parsed]:
-        """The same artifact of every run, parsed; several are read at a time.
-
-        A server answers others while one is on its way.
-        """
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            return list(pool.map(lambda run: self.parsed(run, name, parse), runs))
-
-    def parsed(self, run: Any, name: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
-        content = read_artifact(run.info.artifact_uri, name, self.uri)
-        try:
-            return parse(content)
-        except _DAMAGED as error:
-            raise StoreError(
-                f"tracking store {self.uri}: {name} of run {run.info.run_id} is damaged ({error}); "
-                "restore it among that run's artifacts"
-            ) from error
-
-
-def _newest(runs: Sequence[Any], planned: set[str]) -> list[Any]:
-    """Of each planned run the newest attempt, all from the environment of the newest run.
-
-    Runs of two environments are never paired: the newest environment is the study's.
-    """
-    whole = [
-        run
-        for run in runs
-        if names.TAG_STATE in run.data.tags and run.data.tags[names.TAG_RUN_KEY] in planned
-    ]
-    if not whole:
-        return []
-    newest = max(whole, key=lambda run: run.info.end_time or 0)
-    device = _place(newest)
-    attempts: dict[str, dict[int, Any]] = {}
-    for run in whole:
-        if _place(run) == device:
-            tags = run.data.tags
-            number = int(tags[names.TAG_ATTEMPT])
-            attempts.setdefault(tags[names.TAG_RUN_KEY], {})[number] = run
-    return [_counting(held) for held in attempts.values()]
-
-
-def _counting(attempts: Mapping[int, Any]) -> Any:
-    states = {n: RunState(run.data.tags[names.TAG_STATE]) for n, run in attempts.items()}
-    number = names.counting_attempt(states)
-    return attempts[number if number is not None else max(attempts)]
-
-
-def _place(run: Any) -> str:
-    # Precision belongs to the recipe and may differ between arms; the rest may not.
-    return str(run.data.tags.get(names.TAG_PLACE_KEY, run.data.tags[names.TAG_ENV_KEY]))
-
-
-def _key(run: Any) -> str:
-    return str(run.data.tags[names.TAG_RUN_KEY])
-
-
 def _probed(run: Any) -> dict[str, float]:
-    return {name: value for name, value in run.data.metrics.items() if name.startswith("probe/")}
+    return {name: value for name, value in run.data.metrics.items() if name.startswith(PROBED)}
 
 
 def _record(content: bytes) -> RunRecord:
@@ -306,7 +232,7 @@ def _predicted(
 
 
 def _labels(
-    store: _Reader, parent: Any, plan_json: Mapping[str, Any], held: Collection[str]
+    store: Reader, parent: Any, plan_json: Mapping[str, Any], held: Collection[str]
 ) -> dict[str, Labels]:
     """The labels of every arm that the store has some for; each file is read once."""
     files = {arm["name"]: names.labels_file(arm["dataset"]) for arm in plan_json["arms"]}

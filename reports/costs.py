@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.plan import AnalysisPlan
 from reports.statistics.front import on_front
-from reports.table import Cell, as_number, outcomes, validated_runs
+from reports.table import Cell, as_number, metrics, outcomes, validated_runs
 
 COSTS = (
     "train_seconds",
@@ -49,7 +49,8 @@ def costs(runs: pd.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
     rows = _rows(table, plan)
     cells = dict.fromkeys((row["arm"], row["comparison"]) for row in rows)
     devices = sorted({row["device"] for row in rows if row["device"]})
-    arms = [_arm(cell, rows, plan) for cell in cells]
+    steps = _steps(table)
+    arms = [_arm(cell, rows, plan, steps) for cell in cells]
     fronts = _fronts(arms, _means(table, plan), plan, n_devices=len(devices))
     return {
         "device": devices,
@@ -126,7 +127,12 @@ def _rows(table: pd.DataFrame, plan: AnalysisPlan) -> list[dict[str, Any]]:
     )
 
 
-def _arm(cell: tuple[str, str], rows: list[dict[str, Any]], plan: AnalysisPlan) -> dict[str, Any]:
+def _arm(
+    cell: Cell,
+    rows: list[dict[str, Any]],
+    plan: AnalysisPlan,
+    steps: dict[Cell, list[dict[str, Any]]],
+) -> dict[str, Any]:
     finished = [
         row for row in rows if (row["arm"], row["comparison"], row["state"]) == (*cell, "FINISHED")
     ]
@@ -139,7 +145,27 @@ def _arm(cell: tuple[str, str], rows: list[dict[str, Any]], plan: AnalysisPlan) 
         "n_connections": facts.n_connections,
         "n_finished": len(finished),
         **{cost: _summary([row[cost] for row in finished]) for cost in COSTS},
+        "image_size": steps.get(cell, []),
     }
+
+
+def _steps(table: pd.DataFrame) -> dict[Cell, list[dict[str, Any]]]:
+    """By arm, what the probe `image_size` measured of a training step, from small to large images.
+
+    `{size: [height, width], step_seconds, step_peak_bytes}`, a number None where it is not known.
+    """
+    found: dict[Cell, dict[tuple[int, int], dict[str, Any]]] = {}
+    columns = [name for name in metrics(table) if name.startswith("cost/image_size/")]
+    for raw in table.to_dict("records"):
+        sizes = found.setdefault((raw["arm"], raw["comparison"]), {})
+        for column in columns:
+            measure, _, size = column.rpartition("/")[2].rpartition("_")
+            value = as_number(raw[column], column)
+            if value is not None:
+                height, width = map(int, size.split("x"))
+                empty = {"size": [height, width], "step_seconds": None, "step_peak_bytes": None}
+                sizes.setdefault((height, width), empty)[measure] = value
+    return {cell: [sizes[size] for size in sorted(sizes)] for cell, sizes in found.items()}
 
 
 def _summary(measured: list[float | None]) -> dict[str, float | None]:

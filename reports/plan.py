@@ -115,7 +115,8 @@ class ArmFacts:
     Attributes:
         dataset: At least `name`; `n_classes` gives chance level.
         changes: Levels that differ from the control's.
-        growth: Size by input size: `{input: [c, h, w], n_parameters, n_macs}` each.
+        growth: Size by input: `{input: [c, h, w], n_parameters, n_macs, activation_bytes}` each.
+        megapixel: For a photograph: `{input, n_outputs, n_parameters, parameter_bytes, n_macs}`.
         control: The arm it is compared with, its own name if it is that arm; by default the
             plan's control.
         family: The architectures its variant is one of.
@@ -133,6 +134,7 @@ class ArmFacts:
     n_macs: int | None = None
     n_connections: int | None = None
     growth: tuple[Mapping[str, Any], ...] = ()
+    megapixel: Mapping[str, Any] = field(default_factory=dict)
     control: str = ""
     family: str = ""
     matched_to: str | None = None

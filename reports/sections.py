@@ -6,8 +6,9 @@ verdict rests on what is here.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,8 @@ from reports.statistics.descriptives import describe
 from reports.table import Cell, Outcomes, as_number, metrics, outcomes
 
 Curve = list[float | None]
+GROWING = ("n_parameters", "n_macs", "activation_bytes")
+"""What is counted by image size."""
 
 
 def curve_section(
@@ -133,9 +136,30 @@ def probe_section(
         if prefix == "probe" and metric:
             section.setdefault(probe, []).extend(_probe_entries(table, plan, cells, column))
     section["image_size"] = [
-        {"arm": facts.name, "growth": list(facts.growth)} for facts in plan.arms if facts.growth
+        {
+            "arm": facts.name,
+            "growth": list(facts.growth),
+            "exponents": {count: growth_exponent(facts.growth, count) for count in GROWING},
+            "megapixel": dict(facts.megapixel) or None,
+        }
+        for facts in plan.arms
+        if facts.growth
     ]
     return section
+
+
+def growth_exponent(growth: Sequence[Mapping[str, Any]], count: str) -> float | None:
+    """By which power of the pixels a count grows, from the smallest image to the largest.
+
+    The slope between the two ends on logarithmic axes: 1 for what is proportional to the pixels, 0
+    for what does not depend on them. None where a count is not known, or 0.
+    """
+    first, last = growth[0], growth[-1]
+    low, high = first.get(count), last.get(count)
+    n_pixels = [math.prod(step["input"][1:]) for step in (first, last)]
+    if not low or not high or n_pixels[0] == n_pixels[1]:
+        return None
+    return math.log(high / low) / math.log(n_pixels[1] / n_pixels[0])
 
 
 def _probe_entries(

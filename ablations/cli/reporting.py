@@ -63,6 +63,7 @@ def build_report(
         curves=tables.curves,
         predictions=tables.predictions,
         tuning=tables.tuning,
+        filters=tables.filters,
     ).to_dict()
     folder = out or FOLDER / slug(study)
     spent = costs(tables.runs, tables.plan)

@@ -5,7 +5,7 @@ The runner and training use what is named here; nothing here knows networks, rec
 
 from ablations.data.dataset import Dataset
 from ablations.data.normalise import affine
-from ablations.data.prepare import check_spec, prepare
+from ablations.data.prepare import check_spec, permuted_order, prepare
 from ablations.data.sampling import SAMPLE_SIZE, probed_sample, split, stratified
 from ablations.data.sources import fetch, load, names
 
@@ -17,6 +17,7 @@ __all__ = [
     "fetch",
     "load",
     "names",
+    "permuted_order",
     "prepare",
     "probed_sample",
     "split",

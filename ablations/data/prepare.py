@@ -107,13 +107,27 @@ def pixel_order(height: int, width: int, block: int | None, rng: np.random.Gener
     return order.ravel()
 
 
-def _generator(dataset: Dataset, operation: str) -> np.random.Generator:
-    entropy = hashlib.sha256(f"{dataset.digest}/{operation}".encode()).digest()
+def permuted_order(digest: str, permutation: str, size: tuple[int, int]) -> IntArray:
+    """The `pixel_order` of a data set's images under the permutation that a study asks for.
+
+    Args:
+        digest: Of the data set.
+        permutation: As in `DataSpec`.
+        size: Height and width, after any change of size.
+    """
+    if permutation == "none":
+        return np.arange(size[0] * size[1])
+    rng = _generator(digest, f"permutation {permutation}")
+    return pixel_order(*size, block_size(permutation), rng)
+
+
+def _generator(digest: str, operation: str) -> np.random.Generator:
+    entropy = hashlib.sha256(f"{digest}/{operation}".encode()).digest()
     return np.random.default_rng(int.from_bytes(entropy, "big"))
 
 
 def _keep(dataset: Dataset, n: int) -> Dataset:
-    kept = stratified(dataset.train_labels, n, _generator(dataset, "subset"))
+    kept = stratified(dataset.train_labels, n, _generator(dataset.digest, "subset"))
     images, labels = dataset.train_images[kept], dataset.train_labels[kept]
     return replace(dataset, train_images=images, train_labels=labels)
 
@@ -132,9 +146,7 @@ def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _permute(dataset: Dataset, permutation: str) -> Dataset:
-    _, height, width = dataset.input_shape
-    rng = _generator(dataset, f"permutation {permutation}")
-    order = pixel_order(height, width, block_size(permutation), rng)
+    order = permuted_order(dataset.digest, permutation, dataset.input_shape[1:])
 
     def permuted(images: Tensor) -> Tensor:
         # numpy, whose take along the last axis is several times faster than torch's.
@@ -147,7 +159,7 @@ def _permute(dataset: Dataset, permutation: str) -> Dataset:
 def _mislabel(dataset: Dataset, fraction: float) -> Dataset:
     """Exactly round(fraction * n) labels, each replaced by another class drawn uniformly."""
     n = len(dataset.train_labels)
-    rng = _generator(dataset, "label noise")
+    rng = _generator(dataset.digest, "label noise")
     # Both draws cover all labels whatever the fraction, so a higher one adds to a lower one.
     order, steps = rng.permutation(n), rng.integers(1, dataset.n_classes, size=n)
     wrong = order[: round(fraction * n)]

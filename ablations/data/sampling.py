@@ -14,7 +14,7 @@ from ablations.data.dataset import IntArray
 from ablations.errors import DataError
 
 SAMPLE_SIZE = 1000
-"""Test images that probes look at, at most."""
+"""Test images that are looked at one by one, at most."""
 
 
 def proportional(counts: IntArray, n: int) -> IntArray:
@@ -58,15 +58,15 @@ def stratified(labels: Tensor, n: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(take(array, proportional(np.bincount(array), n), rng))
 
 
-def probed_sample(labels: Tensor) -> Tensor:
+def probed_sample(labels: Tensor, n_images: int = SAMPLE_SIZE) -> Tensor:
     """Sorted indices of the test images that probes look at: the same for all runs and studies.
 
-    Each class in proportion, `SAMPLE_SIZE` images at most.
+    Each class in proportion, `n_images` at most.
 
     Shape:
         labels (N,) int64 on the CPU; indices (n,) int64.
     """
-    return stratified(labels, min(SAMPLE_SIZE, len(labels)), np.random.default_rng(0))
+    return stratified(labels, min(n_images, len(labels)), np.random.default_rng(0))
 
 
 def split(labels: Tensor, validation: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -226,7 +226,9 @@ class MlflowStore:
             RunTag(names.TAG_PROBE_PREFIX + item.probe, item.probe_key)
             for item in entry.measurements
         ]
-        self.client.log_batch(run_id, metrics=metrics, tags=tags)
+        if entry.files:
+            self.log_files(run_id, entry.files)
+        self.client.log_batch(run_id, metrics=metrics, tags=tags)  # whose keys say it is all there
 
     def log_files(self, run_id: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
         """Store artifacts by path; where they are local files, each is whole or not there."""

@@ -29,6 +29,7 @@ from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore, exists, run_filter, search_runs
 
 RETRY_SECONDS = 30.0
+Files = Mapping[str, bytes]
 _log = logging.getLogger(__name__)
 
 
@@ -207,7 +208,7 @@ class Tracker:
         )
 
     def add_measurements(
-        self, study: str, measurements: Sequence[Measurement], stored: StoredRun
+        self, study: str, measurements: Sequence[Measurement], stored: StoredRun, files: Files
     ) -> None:
         """Keep what was measured of a stored run, and pass it on if the store answers."""
         if not measurements:
@@ -221,7 +222,7 @@ class Tracker:
                 attempt=stored.attempt,
                 record=None,
                 measurements=tuple(measurements),
-                files={},
+                files=files,
             )
         )
 
@@ -244,8 +245,7 @@ class Tracker:
         """Make a child of `study` from a run that another study of this store has finished."""
         held = replace(self.record_of(stored), arm=arm, reused_from=stored.run_id)
         faults.reach("run_linked")
-        names = (record.EXAMPLES_FILE, record.WEIGHTS_FILE)
-        contents = {name: self.store.read_file(stored.run_id, name) for name in names}
+        contents = {name: self.store.read_file(stored.run_id, name) for name in record.RUN_FILES}
         files = {name: content for name, content in contents.items() if content is not None}
         self.add_run(study, held, files)
 

@@ -17,12 +17,15 @@ from reports.figures.detail_tables import (
     confusion_table,
     cost_table,
     layer_table,
+    neighbour_table,
     sequential_table,
 )
 from reports.figures.estimation import draw_differences, draw_margin, draw_means, draw_values
+from reports.figures.filters import draw_picture, filters_table
 from reports.figures.gallery import Picture, figure_data, figure_files, pictures
 from reports.figures.interaction import draw_interaction
 from reports.figures.layers import draw_layers
+from reports.figures.neighbours import draw_neighbours
 from reports.figures.probes import draw_growth, draw_shift
 from reports.figures.sequential import draw_path
 from reports.figures.tables import (
@@ -57,16 +60,20 @@ __all__ = [
     "draw_layers",
     "draw_margin",
     "draw_means",
+    "draw_neighbours",
     "draw_path",
+    "draw_picture",
     "draw_shift",
     "draw_values",
     "figure_data",
     "figure_files",
+    "filters_table",
     "growth_table",
     "house_style",
     "interaction_table",
     "layer_table",
     "mean_table",
+    "neighbour_table",
     "pictures",
     "sequential_table",
     "shift_table",

@@ -203,8 +203,11 @@ def layers(results: Document) -> str:
     """The caption of what was measured by layer."""
     return (
         f"Measured by layer, from the input on: mean"
-        f"{_own_interval(results, results['probes'][detail_tables.LAYERS])}, {n_seeds(results)}."
-        f" {RANDOMISED}"
+        f"{_own_interval(results, detail_tables.by_layer(results))}, {n_seeds(results)}. The change"
+        f" is that of the layer's output when test images move by a pixel, relative to the output;"
+        f" the other measures are of training images, at the end of training unless a panel says"
+        f" that it is of the untrained network. On a logarithmic axis a bar that reaches 0 goes to"
+        f" its foot. {RANDOMISED}"
     )
 
 
@@ -222,8 +225,34 @@ def shift(results: Document) -> str:
     """The caption of the shift probe."""
     return (
         f"Mean accuracy{_own_interval(results, results['probes']['shift'])} when the same test"
-        f" images are moved, {n_seeds(results)}; nothing is trained again. The longer the line, the"
-        f" more the network depends on where the object stands. {RANDOMISED}"
+        f" images are moved by so many pixels, mean of eight directions, {n_seeds(results)};"
+        f" nothing is trained again. The steeper the line, the more the network depends on where"
+        f" the object stands. {RANDOMISED}"
+    )
+
+
+def neighbours(results: Document) -> str:
+    """The caption of neighbours in a flattened image; names the arms that share a line."""
+    table = detail_tables.neighbour_table(results).drop_duplicates("label")
+    groups = [arms for arms in table["arms"] if len(arms) > 1]
+    same = "".join(f" Sharing a line: {', '.join(arms)}." for arms in groups)
+    return (
+        "Correlation of pixels so far apart, over all pairs in a fixed sample of training images,"
+        f" {n_seeds(results)}: a property of an arm's data, which all its seeds share but for a"
+        f" validation split; no interval. In the vector a row's end is next to the start of the"
+        f" row below.{same}"
+    )
+
+
+def filters(results: Document) -> str:
+    """The caption of first-layer filters and feature maps."""
+    seeds = _range(arm["seed"] for arm in results["probes"]["filters"])
+    return (
+        f"Of each arm one run alone (n = 1, seed {seeds}): the first few weights of its first"
+        " layer, and for a convolution what the layer makes of some test images, before its"
+        " activation. Blue is below 0, red above; each picture has its own scale, from minus to"
+        " plus its largest value (in the data). Another seed has other filters: they show kinds,"
+        " and prove nothing."
     )
 
 

@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reports.figures.measures import START, in_running_order, measure_of
 from reports.figures.tables import (
     Cell,
     Document,
+    arm_label,
     arm_looks,
     bounds,
     look_positions,
+    looks_of,
     ordered_arms,
 )
 from reports.figures.units import unit_of
@@ -32,8 +35,8 @@ COSTS = {
 }
 """What accuracy is drawn against: the words of the axis and its unit's scale."""
 
-LAYERS = "gradient_flow"
-"""The probe that measures by layer; its metrics are MEASURE/LAYER."""
+LAYERS = ("shift", "gradient_flow")
+"""The probes that measure by layer; such metrics are MEASURE/LAYER."""
 
 
 def cost_table(results: Document, costs: Document) -> pd.DataFrame:
@@ -194,40 +197,68 @@ def pixels(image: Document) -> npt.NDArray[np.uint8]:
 
 
 def layer_table(results: Document) -> pd.DataFrame:
-    """What a probe measured by layer.
+    """What probes measured by layer.
 
     Returns:
-        measure, arm, comparison, look, place and name of the layer, mean, low, high.
+        measure, moment ("start" before the first step, else "end"), arm, comparison, look, place
+        and name of the layer, mean, low, high.
     """
-    looks = dict(
-        zip(
-            ((arm["name"], arm["comparison"]) for arm in ordered_arms(results)),
-            look_positions(results),
-            strict=True,
-        )
-    )
+    looks = looks_of(results)
     rows = [
-        (measure, *cell, looks[cell], layer, *shown)
+        (measure.removeprefix(START), moment, *cell, looks[cell], layer, *shown)
         for one, measure, layer, shown in _by_layer(results)
         if (cell := (one["arm"], one["comparison"])) in looks
+        for moment in ["start" if measure.startswith(START) else "end"]
     ]
-    names = ["measure", "arm", "comparison", "look", "layer", "mean", "low", "high"]
+    names = ["measure", "moment", "arm", "comparison", "look", "layer", "mean", "low", "high"]
     table = pd.DataFrame(rows, columns=names)
-    place = {name: number for number, name in enumerate(dict.fromkeys(table["layer"]))}
-    table.insert(4, "place", table["layer"].map(place).astype("int64"))
+    place = {name: number for number, name in enumerate(in_running_order(table["layer"]))}
+    table.insert(5, "place", table["layer"].map(place).astype("int64"))
     return table
 
 
 def _by_layer(
     results: Document,
 ) -> Iterator[tuple[Document, str, str, tuple[float, float, float]]]:
-    for one in (results["probes"] or {}).get(LAYERS, ()):
-        measure, slash, layer = one["metric"].partition("/")
-        if slash:
-            low, high = one["ci"] or (None, None)
-            yield (
-                one,
-                measure,
-                layer,
-                tuple(_scaled(number, 1.0) for number in (one["mean"], low, high)),
-            )  # type: ignore[misc]
+    for one in by_layer(results):
+        measure, _, layer = one["metric"].partition("/")
+        low, high = one["ci"] or (None, None)
+        mean, low, high = (_scaled(number, 1.0) for number in (one["mean"], low, high))
+        yield one, measure, layer, (mean, low, high)
+
+
+NEIGHBOURS = {"row": "along a row", "column": "along a column", "vector": "in the vector"}
+"""Where pixels are neighbours, for the probe `flatten_distance`."""
+
+
+def neighbour_table(results: Document) -> pd.DataFrame:
+    """Correlation of neighbours by distance; arms that see the same data share one line.
+
+    Returns:
+        label (the first of them), arms (all that share the line), look, where (a key of
+        `NEIGHBOURS`), apart (pixels, or entries of the vector), correlation.
+    """
+    looks = looks_of(results)
+    of_arm: dict[tuple[str, str], list[tuple[str, int, float]]] = {}
+    for one in (results["probes"] or {}).get("flatten_distance", ()):
+        measure, apart = measure_of(one["metric"])
+        where, _, kind = measure.partition("_")
+        cell = (one["arm"], one["comparison"])
+        if kind == "correlation" and apart.isdecimal() and cell in looks:
+            of_arm.setdefault(cell, []).append((where, int(apart), one["mean"]))
+    shared: dict[tuple[tuple[str, int, float], ...], list[tuple[str, str]]] = {}
+    for cell in sorted(of_arm, key=list(looks).index):
+        shared.setdefault(tuple(of_arm[cell]), []).append(cell)
+    rows = [
+        (arm_label(*cells[0]), tuple(arm_label(*cell) for cell in cells), looks[cells[0]], *point)
+        for points, cells in shared.items()
+        for point in points
+    ]
+    names = ["label", "arms", "look", "where", "apart", "correlation"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def by_layer(results: Document) -> list[Document]:
+    """Everything that probes measured by layer, each an arm's values of one metric."""
+    probes = results["probes"] or {}
+    return [one for name in LAYERS for one in probes.get(name, ()) if "/" in one["metric"]]

@@ -23,8 +23,10 @@ from reports.figures.cost import cost_figure
 from reports.figures.curves import curves_figure
 from reports.figures.estimation_layout import estimation_figure
 from reports.figures.files import to_file
+from reports.figures.filters import filters_figure, filters_table
 from reports.figures.interaction import interaction_figure
 from reports.figures.layers import layers_figure
+from reports.figures.neighbours import neighbours_figure
 from reports.figures.probes import growth_figure, shift_figure
 from reports.figures.sequential import sequential_figure
 from reports.figures.svg import to_svg
@@ -83,8 +85,8 @@ def pictures(results: Document, costs: Document) -> dict[str, Picture]:
     """Every figure the documents hold numbers for, by name, in reading order.
 
     Names: estimation, claims, looks, budget, curves-MEASURE, cost, interaction, classes, confusion,
-    images, shift, layers, growth; those on the second data set of a study end with -2, and so on.
-    The same documents give the same bytes.
+    images, shift, layers, neighbours, filters, growth; those on the second data set of a study end
+    with -2, and so on. The same documents give the same bytes.
     """
     return {drawing.name: _picture(drawing) for drawing in _drawings(results, costs)}
 
@@ -211,6 +213,20 @@ _DETAILS = (
         captions.shift,
     ),
     _Kind("layers", "By layer", detail_tables.layer_table, layers_figure, captions.layers),
+    _Kind(
+        "neighbours",
+        "What flattening does to neighbours",
+        detail_tables.neighbour_table,
+        neighbours_figure,
+        captions.neighbours,
+    ),
+    _Kind(
+        "filters",
+        "What the first layer looks for",
+        filters_table,
+        filters_figure,
+        captions.filters,
+    ),
     _Kind(
         "growth",
         "Size of the network by image size",

@@ -1,23 +1,35 @@
-"""What a probe measured by layer: gradient norms, saturated activations, dead units.
+"""What probes measured by layer: changes, gradient norms, saturated outputs, dead units.
 
 `draw_layers` fills one panel; `layers_figure` sets one for each measure, with a key of the arms.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import NARROW_INCHES, WIDE_INCHES, axes_at, log_axis
 from reports.figures.detail_tables import layer_table
-from reports.figures.looks import ARM_NAME, draw_lines, foot_key, key_room, look_keys
-from reports.figures.palette import look_of
+from reports.figures.labels import wrapped
+from reports.figures.looks import (
+    ARM_NAME,
+    draw_intervals,
+    draw_lines,
+    foot_key,
+    key_room,
+    look_keys,
+)
+from reports.figures.measures import WORDS, in_words
 from reports.figures.tables import Document, labelled
-from reports.figures.units import spoken
 
 WIDE_RANGE = 30
 """Means that differ by more than this factor are drawn on a logarithmic axis."""
+
+
+ROOM_OF_NAME = 0.45
+"""Inches that a layer's name takes; with less its names are set aslant."""
 
 
 def draw_layers(table: pd.DataFrame, ax: Axes) -> None:
@@ -27,31 +39,63 @@ def draw_layers(table: pd.DataFrame, ax: Axes) -> None:
         table: look, place, mean, low, high: a row an arm and layer.
         ax: Its x axis has a unit a layer.
     """
-    for position, arm in table.groupby("look", sort=True):
-        colour = look_of(int(str(position))).colour
-        ax.vlines(arm["place"], arm["low"], arm["high"], color=colour, linewidth=1)
+    draw_intervals(table, "place", ax)
     draw_lines(table, "place", "mean", ax)
 
 
 def layers_figure(results: Document, *, narrow: bool) -> Figure:
-    """One panel above the other, a measure each."""
+    """A row a measure; where it was taken before training too, that is a panel of its own.
+
+    Both panels of a measure have one scale.
+    """
     table = layer_table(results)
-    measures = list(dict.fromkeys(table["measure"]))
+    measures = sorted(dict.fromkeys(table["measure"]), key=_place)
+    panels = [(name, moment) for name in measures for moment in _moments(table, name)]
     arms = labelled(table.drop_duplicates("look"))
     columns = 1 if narrow else 3
     room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
-    height, foot = 1.5, 0.42
-    figure = Figure(figsize=(page, 0.13 + len(measures) * (height + foot) + room))
-    for index, measure in enumerate(measures):
-        ax = axes_at(figure, 0.66, 0.13 + index * (height + foot), page - 0.76, height)
-        one = table[table["measure"] == measure]
+    height, foot, left = 1.45, 0.62, 0.8
+    rows = panels if narrow else measures
+    figure = Figure(figsize=(page, 0.2 + len(rows) * (height + foot) + room))
+    layers: dict[int, str] = dict(zip(table["place"], table["layer"], strict=True))
+    for measure, moment in panels:
+        measured = table[table["measure"] == measure]
+        beside = [moment] if narrow else _moments(table, measure)
+        row = panels.index((measure, moment)) if narrow else measures.index(measure)
+        width = (page - 0.1) / len(beside)
+        at = left + beside.index(moment) * width, 0.2 + row * (height + foot)
+        ax = axes_at(figure, *at, width - left, height)
+        one = measured[measured["moment"] == moment]
         draw_layers(one, ax)
-        layers = dict(zip(one["place"], one["layer"], strict=True))
-        ax.set_xticks(sorted(layers), [layers[place] for place in sorted(layers)])
-        ax.set_ylabel(spoken(measure))
-        ends = one[["low", "mean"]].min(axis=None)
-        if ends > 0 and one["mean"].max() > WIDE_RANGE * one["mean"].min():
-            log_axis(ax.yaxis, one[["low", "mean", "high"]].to_numpy().ravel())
+        held = sorted(set(one["place"]))
+        is_tight = (width - left) / len(held) < ROOM_OF_NAME
+        ax.set_xticks(held, [layers[place] for place in held], rotation=45 if is_tight else 0)
+        ax.set_ylabel(wrapped(in_words(measure), 24))
+        if moment == "start":
+            ax.set_title("before training")
+        _scale(ax, measured)
     foot_key(figure, look_keys(arms, "label", ARM_NAME), columns)
     return figure
+
+
+def _place(measure: str) -> int:
+    return list(WORDS).index(measure) if measure in WORDS else len(WORDS)
+
+
+def _moments(table: pd.DataFrame, measure: str) -> list[str]:
+    held = set(table[table["measure"] == measure]["moment"])
+    return [moment for moment in ("start", "end") if moment in held]
+
+
+def _scale(ax: Axes, measured: pd.DataFrame) -> None:
+    """A logarithmic axis where the means differ widely; bars that reach 0 then go to its foot."""
+    shown = measured[["mean", "low", "high"]].to_numpy(dtype=float)
+    means = shown[:, 0]
+    least, most = means.min(), np.nanmax(shown)
+    if least > 0 and means.max() > WIDE_RANGE * least:
+        log_axis(ax.yaxis, [*means, most])
+    else:
+        low = np.nanmin(shown)
+        room = 0.05 * (most - low) or 0.05
+        ax.set_ylim(low - room, most + room)

@@ -36,6 +36,13 @@ def draw_lines(table: pd.DataFrame, x: str, y: str, ax: Axes) -> list[Line2D]:
     return lines
 
 
+def draw_intervals(table: pd.DataFrame, x: str, ax: Axes) -> None:
+    """A thin bar from `low` to `high` at each `x` of a table, in the colour of its `look`."""
+    for position, rows in table.groupby("look", sort=True):
+        colour = look_of(int(str(position))).colour
+        ax.vlines(rows[x], rows["low"], rows["high"], color=colour, linewidth=1)
+
+
 def look_keys(
     table: pd.DataFrame, label: str, width: int, *, has_lines: bool = True
 ) -> list[Line2D]:

@@ -276,6 +276,12 @@ def arm_looks(results: Document) -> dict[str, int]:
     return looks
 
 
+def looks_of(results: Document) -> dict[tuple[str, str], int]:
+    """The position among the looks of every arm, by its name and comparison."""
+    cells = [(arm["name"], arm["comparison"]) for arm in ordered_arms(results)]
+    return dict(zip(cells, look_positions(results), strict=True))
+
+
 def interaction_table(results: Document) -> pd.DataFrame:
     """Every arm of a crossed design at its levels of the two factors with the most of them.
 
@@ -322,20 +328,18 @@ def _along(levels: Sequence[Any]) -> list[Any]:
 
 
 def shift_table(results: Document) -> pd.DataFrame:
-    """Mean accuracy by shift: row (of `ordered_arms`), arm, comparison, pixels, mean, low, high.
+    """Mean accuracy by shift: arm, comparison, look, pixels, mean, low, high.
 
     Zero pixels is the same images in place, which is not quite the accuracy on all test images.
     """
-    arms = ordered_arms(results)
-    row_of = {(arm["name"], arm["comparison"]): row for row, arm in enumerate(arms)}
+    looks = looks_of(results)
     records = []
     for probed in (results["probes"] or {}).get("shift", ()):
         measure, _, pixels = probed["metric"].partition("_")
-        row = row_of.get((probed["arm"], probed["comparison"]))
-        if measure == "accuracy" and pixels.isdecimal() and row is not None:
-            own = (row, probed["arm"], probed["comparison"])
-            records.append((*own, int(pixels), *_mean_and_ends(probed)))
-    columns = ["row", "arm", "comparison", "pixels", "mean", "low", "high"]
+        cell = (probed["arm"], probed["comparison"])
+        if measure == "accuracy" and pixels.isdecimal() and cell in looks:
+            records.append((*cell, looks[cell], int(pixels), *_mean_and_ends(probed)))
+    columns = ["arm", "comparison", "look", "pixels", "mean", "low", "high"]
     return pd.DataFrame(records, columns=columns)
 
 
@@ -349,13 +353,14 @@ def growth_table(results: Document) -> pd.DataFrame:
 
     Returns:
         label (the first of them), arms (all that share the line), look, side (pixels),
-        n_parameters, n_macs.
+        n_parameters, n_macs, activation_mebibytes (0 in plans of before they were counted).
     """
     looks = arm_looks(results)
-    shared: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
+    shared: dict[tuple[tuple[int, int, int, float], ...], list[str]] = {}
     for probed in (results["probes"] or {}).get("image_size", ()):
         steps = tuple(
-            (step["input"][-1], step["n_parameters"], step["n_macs"]) for step in probed["growth"]
+            (step["input"][-1], step["n_parameters"], step["n_macs"], _mebibytes(step))
+            for step in probed["growth"]
         )
         shared.setdefault(steps, []).append(probed["arm"])
     records = [
@@ -363,9 +368,13 @@ def growth_table(results: Document) -> pd.DataFrame:
         for steps, arms in shared.items()
         for step in steps
     ]
-    return pd.DataFrame(
-        records, columns=["label", "arms", "look", "side", "n_parameters", "n_macs"]
-    )
+    counts = ["n_parameters", "n_macs", "activation_mebibytes"]
+    return pd.DataFrame(records, columns=["label", "arms", "look", "side", *counts])
+
+
+def _mebibytes(step: Document) -> float:
+    # Not NaN, which is not equal to itself: arms are compared by what they need.
+    return float(step.get("activation_bytes", 0)) / 2**20
 
 
 def bounds(unit: Unit, interval: Sequence[float | None] | None) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from reports.render.class_tables import class_table, mcnemar_table
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.latex_text import BREAK, escaped
+from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.tables import Cell, Head, Table
 from reports.render.tuning_table import tuning_table
 from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
@@ -95,8 +96,8 @@ def _placed(results: Document, costs: Document) -> list[Placed]:
         Placed("costs", tables.cost_table(results, costs)),
         *_held("classes", class_table(results)),
         *_held("mcnemar", mcnemar_table(results)),
-        *_numbered("probes", tables.probe_tables(results)),
-        *_numbered("growth", tables.growth_tables(results)),
+        *_numbered("probes", probe_tables(results)),
+        *_numbered("growth", [*growth_tables(results), *step_tables(costs)]),
     ]
 
 

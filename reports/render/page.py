@@ -21,6 +21,7 @@ from reports.figures.units import amount, spoken
 from reports.render import design_tables, tables
 from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
+from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.tuning_table import tuning_table
 from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
 
@@ -80,8 +81,8 @@ def _tables(results: Document, costs: Document, provenance: Document) -> dict[st
         "changes": tables.changes_table(results),
         "effects": effect_tables(results),
         "variance": variance_table(results),
-        "probes": tables.probe_tables(results),
-        "growth": tables.growth_tables(results),
+        "probes": probe_tables(results),
+        "growth": [*growth_tables(results), *step_tables(costs)],
         "tuning": tuning_table(results),
         "failures": design_tables.failure_table(results),
         "errors": error_tables(results),

@@ -5,7 +5,7 @@ Called by `page` and `text`. Copies and formats; no statistic is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,80 +240,6 @@ def _cost_row(arm: Document, results_arm: Document | None, unit: Unit) -> tuple[
         Cell(str(arm["n_finished"]), arm["n_finished"]),
         *measured,
     )
-
-
-PROBES = {"shift": "Moved images: accuracy, and consistency, the share whose predicted class stays"}
-
-
-def probe_tables(results: Document) -> list[Table]:
-    """A table a probe on trained weights: arms down, what it measured across."""
-    return [
-        _probe_table(name, records, confidence(results))
-        for name, records in (results["probes"] or {}).items()
-        if name != "image_size" and records
-    ]
-
-
-def _probe_table(name: str, records: Sequence[Document], level: str) -> Table:
-    metrics = list(dict.fromkeys(record["metric"] for record in records))
-    found = {(r["arm"], r["comparison"], r["metric"]): r for r in records}
-    rows = []
-    for arm in dict.fromkeys((arm, comparison) for arm, comparison, _ in found):
-        cells = [_probe_cell(found.get((*arm, metric)), metric) for metric in metrics]
-        rows.append((words(arm_label(*arm)), *cells))
-    heads = (
-        Head("arm", is_number=False),
-        *(Head(_metric_head(name, metric)) for metric in metrics),
-    )
-    caption = f"{PROBES.get(name, spoken(name))}: mean and {level} CI."
-    return Table(caption, heads, tuple(rows))
-
-
-def _metric_head(probe: str, metric: str) -> str:
-    unit = unit_of(metric).of_values
-    words = spoken(metric)
-    if probe == "shift":
-        measure, _, pixels = metric.partition("_")
-        words = f"{measure}, {pixels} px"
-    return f"{words} ({unit})" if unit else words
-
-
-def _probe_cell(record: Document | None, metric: str) -> Cell:
-    if record is None:
-        return Cell(numbers.MISSING)
-    unit = unit_of(metric)
-    bounds = numbers.interval(record["ci"], unit, sign=False)
-    mean = numbers.value(record["mean"], unit)
-    return Cell(mean if bounds == numbers.MISSING else f"{mean} {bounds}", record["mean"])
-
-
-def growth_tables(results: Document) -> list[Table]:
-    """Parameters and multiply-accumulates: arms down, image sizes across."""
-    probed = (results["probes"] or {}).get("image_size", ())
-    if not probed:
-        return []
-    return [
-        _growth_table(probed, "n_parameters", "Parameters"),
-        _growth_table(probed, "n_macs", "Multiply-accumulates an image"),
-    ]
-
-
-def _growth_table(probed: Sequence[Document], column: str, title: str) -> Table:
-    counts = {
-        (arm["arm"], "x".join(map(str, step["input"]))): step[column]
-        for arm in probed
-        for step in arm["growth"]
-    }
-    sizes = list(dict.fromkeys(size for _, size in counts))
-    rows = tuple(
-        (
-            words(arm),
-            *(Cell(numbers.count(counts.get((arm, s))), counts.get((arm, s))) for s in sizes),
-        )
-        for arm in dict.fromkeys(arm for arm, _ in counts)
-    )
-    heads = (Head("arm", is_number=False), *(Head(size) for size in sizes))
-    return Table(f"{title} by input (channels x height x width).", heads, rows)
 
 
 def changes_table(results: Document) -> Table:

@@ -18,6 +18,7 @@ from reports.render import tables
 from reports.render.class_tables import error_tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
+from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.tables import Cell, Table
 from reports.render.tuning_table import tuning_table
 from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
@@ -67,7 +68,7 @@ def markdown(results: Document, costs: Document) -> str:
     parts += ["## Cost", _table(tables.cost_table(results, costs))]
     errors = error_tables(results)
     parts += ["## Where errors differ", *map(_table, errors)] if errors else []
-    probes = [*tables.probe_tables(results), *tables.growth_tables(results)]
+    probes = [*probe_tables(results), *growth_tables(results), *step_tables(costs)]
     parts += ["## Probes", *map(_table, probes)] if probes else []
     parts += ["## Method", *(f"**{head}.** {text}" for head, text in method_notes(results))]
     return "\n\n".join(part for part in parts if part) + "\n"

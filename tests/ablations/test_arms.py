@@ -6,12 +6,14 @@ import json
 
 import pytest
 
-from ablations.arms import GROWTH_FACTORS
 from ablations.errors import SpecError
+from ablations.sizes import GROWTH_FACTORS
 from lenet_variants import measure
 
 SMALL = {"kernel_size": 3, "padding": 1}
 WIDE = {"name": "wide", "variant": "lenet-wide", "levels": SMALL}
+
+RBF = {"variant": "lenet", "levels": {"kernel_size": 3, "padding": 1, "output": "rbf"}}
 
 
 @pytest.fixture
@@ -101,7 +103,24 @@ def test_image_size_probe_counts_at_multiples_of_the_arms_own_input(plan):
     for row in growth:
         counts = measure.count("lenet", SMALL, tuple(row["input"]), 10)
         assert (row["n_parameters"], row["n_macs"]) == (counts.n_parameters, counts.n_macs)
+        numbers = measure.n_activations("lenet", SMALL, tuple(row["input"]), 10)
+        assert row["activation_bytes"] == 4 * numbers
     assert plan().arm("control").growth == ()
+    assert "megapixel" not in plan().arm("control").to_dict()
+
+
+def test_a_photograph_into_256_outputs_takes_768_million_weights(plan):
+    arms = [{"name": "one layer", "variant": "softmax"}, "mlp", {"name": "codes", **RBF}]
+    made = plan(probes=["image_size"], arms=arms)
+    found = made.arm("one layer").megapixel
+    assert (found["input"], found["n_outputs"]) == ([3, 1000, 1000], 256)
+    assert found["n_macs"] == 768_000_000  # a weight each
+    assert found["n_parameters"] == 768_000_256
+    assert found["parameter_bytes"] == 3_072_001_024
+    # The book's MLP has it as its first layer of 256 units, and one of 256 x 256 behind it.
+    assert made.arm("mlp").megapixel["n_macs"] == 768_000_000 + 256 * 256
+    assert made.arm("control").megapixel["n_parameters"] < 768_000_000
+    assert made.arm("codes").megapixel == {}  # 84 units have no codes for 256 classes
 
 
 def test_arm_key_ignores_the_arms_name(arm_key):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ablations.grouping import grouped, run_bytes, shape_key, why_alone
 from ablations.outcomes import Job
+from ablations.probe_cards import ProbeSpec
 from lenet_variants import registry
 
 PLENTY = 10**12
@@ -161,7 +162,7 @@ def test_what_a_run_needs_grows_with_its_batch_and_its_network(plan):
 
 def test_what_is_only_probed_is_no_part_of_a_stack(made):
     jobs = jobs_of(made)
-    jobs[4] = Job(jobs[4].run, ("shift",), b"weights")
+    jobs[4] = Job(jobs[4].run, (ProbeSpec("shift"),), b"weights")
     stacks = grouped(jobs, made.runs, most=8, memory_bytes=PLENTY)
     assert [stack.size for stack in stacks if stack.jobs[0].weights is not None] == [1]
     assert sorted(len(stack.jobs) for stack in stacks) == [1, 5, 6, 6]

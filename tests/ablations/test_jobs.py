@@ -15,6 +15,7 @@ from torch.nn.utils import parameters_to_vector
 from ablations import training
 from ablations.jobs import Stack, Worker, data_key
 from ablations.outcomes import Job
+from ablations.probe_cards import ProbeSpec
 from ablations.programs import initial_model
 from ablations.record import RunRecord, RunState
 from lenet_variants import register_variant
@@ -132,7 +133,7 @@ def test_data_that_was_not_prepared_becomes_a_failed_record(run):
 
 def test_weights_that_do_not_fit_fail_the_probe_and_make_no_record(run, perform):
     weights = perform(Job(run())).files["weights.pt"]
-    job = Job(run(control="mlp"), ("shift",), weights)
+    job = Job(run(control="mlp"), (ProbeSpec("shift"),), weights)
     outcome = perform(job)
     assert outcome.record is None
     assert outcome.measurements == ()
@@ -149,7 +150,7 @@ class Evil:
 def test_weights_that_hold_code_are_refused(run, perform, capsys):
     buffer = io.BytesIO()
     torch.save({"evil": Evil()}, buffer)
-    outcome = perform(Job(run(), ("shift",), buffer.getvalue()))
+    outcome = perform(Job(run(), (ProbeSpec("shift"),), buffer.getvalue()))
     assert outcome.message.startswith("UnpicklingError: ")
     assert "code ran" not in capsys.readouterr().out
 
@@ -351,7 +352,7 @@ def test_a_run_of_a_stack_that_diverges_stops_no_other(run, worker):
 
 
 def test_every_run_of_a_stack_leaves_what_one_alone_does(run, worker, perform):
-    two = make_stack(run, 2, probes=("shift",))
+    two = make_stack(run, 2, probes=(ProbeSpec("shift"),))
     stacked = performed(worker([job.run for job in two.jobs]), two)
     for outcome, job in zip(stacked, two.jobs, strict=True):
         alone = perform(job)

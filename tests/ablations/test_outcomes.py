@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from ablations import devices, outcomes, probes, training
+from ablations import devices, outcomes, training
 from ablations.evaluation import evaluate_test
 from ablations.outcomes import Job, Outcome, Watch, environment_of
+from ablations.probe_cards import ProbeSpec
+from ablations.probes import registry
 from ablations.programs import initial_model
 from ablations.record import RunRecord, RunState, digest, now_ms
 from ablations.training import Epoch, Trained
@@ -26,7 +28,7 @@ RELU = {"variant": "lenet-relu", "levels": {"kernel_size": 3, "padding": 1}}
 @pytest.fixture(scope="session")
 def finished(run, perform):
     one = run(control=RELU, dataset="digits", recipe={"epochs": 2, "batch_size": 32})
-    return perform(Job(one, ("shift",)))
+    return perform(Job(one, (ProbeSpec("shift"),)))
 
 
 def test_finished_run_has_its_state_numbers_and_files(finished):
@@ -101,7 +103,7 @@ def test_stored_weights_load_safely_and_give_the_same_numbers(finished, placed):
 
 
 def test_probing_stored_weights_repeats_the_numbers_measured_after_training(finished, perform):
-    job = Job(finished.job.run, ("shift",), finished.files["weights.pt"])
+    job = Job(finished.job.run, (ProbeSpec("shift"),), finished.files["weights.pt"])
     outcome = perform(job)
     assert outcome.record is None
     assert outcome.files == {}
@@ -111,17 +113,17 @@ def test_probing_stored_weights_repeats_the_numbers_measured_after_training(fini
 
 
 def test_a_probe_that_fails_is_named_and_costs_no_trained_run(run, perform, monkeypatch):
-    def broken(model, data):
+    def broken(probed):
         raise RuntimeError("cannot measure this")
 
-    both = {"broken": probes.Probe(broken, {}), **probes.PROBES}
-    monkeypatch.setattr(probes, "PROBES", both)
-    outcome = perform(Job(run(), ("broken", "shift")))
+    monkeypatch.setitem(registry.PROBES, "images", broken)
+    both = (ProbeSpec("images"), ProbeSpec("shift"))
+    outcome = perform(Job(run(), both))
     assert outcome.record.state is RunState.FINISHED
-    assert outcome.record.message == "probe broken: RuntimeError: cannot measure this"
+    assert outcome.record.message == "probe images: RuntimeError: cannot measure this"
     assert "test/accuracy" in outcome.record.metrics
     assert [item.probe for item in outcome.record.measurements] == ["shift"]
-    later = perform(Job(run(), ("broken", "shift"), outcome.files["weights.pt"]))
+    later = perform(Job(run(), both, outcome.files["weights.pt"]))
     assert [item.probe for item in later.measurements] == ["shift"]
     assert later.message == outcome.record.message
 
@@ -133,7 +135,7 @@ def test_run_without_probes_measures_nothing(run, perform):
 
 def test_diverged_run_is_an_outcome_without_test_numbers_or_files(run, perform):
     recipe = {"learning_rate": 1e30, "epochs": 3, "batch_size": 100}
-    outcome = perform(Job(run(control=RELU, recipe=recipe), ("shift",)))
+    outcome = perform(Job(run(control=RELU, recipe=recipe), (ProbeSpec("shift"),)))
     record = outcome.record
     assert record.state is RunState.DIVERGED
     assert record.diverged_epoch == 2
@@ -222,7 +224,7 @@ def test_a_job_that_failed_is_told_with_its_last_words(run):
     record = outcome.record
     assert (record.message, record.traceback, record.started_ms) == ("worker 0 ended", log, 5)
     assert record.environment == here
-    probing = Job(one, ("shift",), b"weights")
+    probing = Job(one, (ProbeSpec("shift"),), b"weights")
     assert outcomes.failed(probing, RunState.KILLED, here, 5, message="gone") == Outcome(
         probing, None, message="gone"
     )

@@ -79,6 +79,11 @@ def changes(plan):
             {"probes": ["shift"]},
             ["probes added: shift; measured on what is stored, without training"],
         ),
+        (
+            {"probes": ["shift"]},
+            {"probes": [{"shift": {"n_images": 50}}]},
+            ["probes added: shift (n_images 50); measured on what is stored, without training"],
+        ),
         ({"probes": ["shift"]}, {}, []),
         (
             {},

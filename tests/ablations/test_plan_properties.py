@@ -54,7 +54,7 @@ def layers(name, levels, input_shape, n_classes):
     return counted(name, json.dumps(levels), input_shape, n_classes)
 
 
-NETWORKS = SimpleNamespace(layers=layers, match=measure.match)
+NETWORKS = SimpleNamespace(layers=layers, match=measure.match, n_activations=measure.n_activations)
 
 
 def planned(study):

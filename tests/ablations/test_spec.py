@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ablations.probes import SHIFTS
-from ablations.spec import (
-    SHIFT_METRICS,
-    DataSpec,
-    EndpointSpec,
-    Recipe,
-    StudySpec,
-    canonical,
-    changed,
-)
+from ablations.probe_cards import SHIFT, ProbeSpec
+from ablations.spec import DataSpec, EndpointSpec, Recipe, StudySpec, canonical, changed
 
 
 def problems(kind, **values):
@@ -156,12 +148,31 @@ def test_metrics_follow_split_and_probes(study):
     with_split = study(dataset={"name": "digits", "validation": 50}).metrics()
     assert set(with_split) - set(plain) == {"validation/accuracy", "validation/loss"}
     probed = study(probes=["shift"]).metrics()
-    assert set(probed) - set(plain) == {f"probe/shift/{name}" for name in SHIFT_METRICS}
+    layers = ("conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "output")
+    names = {*SHIFT.metrics, *(f"change/{layer}" for layer in layers)}
+    assert set(probed) - set(plain) == {f"probe/shift/{name}" for name in names}
 
 
-def test_metrics_named_for_the_shift_probe_are_those_of_its_shifts():
-    moved = {f"{kind}_{n}" for n in SHIFTS for kind in ("accuracy", "consistency")}
-    assert set(SHIFT_METRICS) == {"accuracy_0", *moved}
+@pytest.mark.parametrize(
+    ("changes", "layers"),
+    [
+        ({"arms": ["mlp"]}, {"fc1", "output"}),
+        ({"factors": {"pooling": ["max", "none"]}}, {"conv1", "conv2", "fc1", "fc2", "output"}),
+        ({"factors": {"hidden": [[120, 84], []]}}, {"conv1", "pool1", "conv2", "pool2", "output"}),
+    ],
+)
+def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(study, changes, layers):
+    probed = study(probes=["shift"], **changes).metrics()
+    found = {name for name in probed if "/change/" in name}
+    assert found == {f"probe/shift/change/{layer}" for layer in layers}
+
+
+def test_a_probe_with_an_own_sample_is_written_as_it_was_read(study):
+    raw = ["images", {"shift": {"n_images": 50}}]
+    spec = study(probes=raw)
+    assert spec.probe("shift") == ProbeSpec("shift", 50)
+    assert spec.probe("image_size") is None
+    assert spec.model_dump(mode="json")["probes"] == raw
 
 
 def test_changed_checks_the_change_and_keeps_the_rest():

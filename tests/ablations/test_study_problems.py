@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablations.errors import SpecError
+from ablations.probe_cards import CARDS
 from ablations.study_file import parse_study
 from lenet_variants import catalogue
 
@@ -106,9 +107,22 @@ def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(told, recipe, prob
         ),
         (
             {"probes": ["shfit"]},
-            "probes.0: must be one of 'shift', 'image_size' or 'images', got 'shfit'; "
-            "did you mean 'shift'?",
+            f"probes.0: must be one of {', '.join(CARDS)}, or {{NAME: {{n_images: N}}}}, "
+            "got 'shfit'; did you mean 'shift'?",
         ),
+        (
+            {"probes": [{"shift": {"pixels": 3}}]},
+            "probes.0: shift takes n_images and nothing else, got {'pixels': 3}",
+        ),
+        (
+            {"probes": [{"images": {"n_images": 3}}]},
+            "probes.0: images takes no keys, got {'n_images': 3}",
+        ),
+        (
+            {"probes": ["shift", {"shift": {"n_images": 0}}]},
+            "probes.1: shift.n_images must be a whole number >= 1, got 0",
+        ),
+        ({"probes": ["images", "images"]}, "probes: names 'images' twice; drop one"),
         ({"plugins": "x.py"}, "plugins: must be a list, got 'x.py'"),
         ({"root_seed": -1}, "root_seed: must be >= 0, got -1"),
     ],
@@ -337,56 +351,3 @@ def test_misfits_are_not_asked_of_a_study_whose_arms_cannot_be_known(raw_study):
 
     with pytest.raises(SpecError, match="control"):
         parse_study({**raw_study(control="lenett"), "sees": 3}, misfits=misfits)
-
-
-SEARCH = {"learning_rate": {"low": 0.001, "high": 1, "log": True}}
-
-
-@pytest.mark.parametrize(
-    ("tuning", "problem"),
-    [
-        ({"space": SEARCH}, "tuning: trials is required by the sampler 'tpe'"),
-        ({"trials": 0, "space": SEARCH}, "tuning.trials: must be >= 1, got 0"),
-        ({"trials": 3}, "tuning.space: is required and missing"),
-        ({"trials": 3, "space": {}}, "tuning.space: must not be empty, got {}"),
-        (
-            {"trials": 3, "space": {"learning_rat": [1]}},
-            "tuning.space: unknown key 'learning_rat' of a recipe; did you mean 'learning_rate'? "
-            f"(known: {RECIPE_KEYS})",
-        ),
-        (
-            {"trials": 3, "space": {"learning_rate": {"low": 0.1, "hgh": 1}}},
-            "tuning.space.learning_rate.hgh: unknown key 'hgh'; did you mean 'high'? "
-            "(known: high, log, low, step, values)",
-        ),
-        (
-            {"trials": 3, "space": SEARCH, "sampler": "cmaes", "validation": 9},
-            "tuning.sampler: must be one of 'tpe', 'random' or 'grid', got 'cmaes'",
-        ),
-        (
-            {"space": SEARCH, "sampler": "grid"},
-            "tuning: the sampler 'grid' needs lists of values, got learning_rate with low and high",
-        ),
-        (
-            {"trials": 3, "space": {"learning_rate": [0.1, 1]}, "sampler": "grid"},
-            "tuning: trials must be the grid's 2 cells, got 3; leave it out",
-        ),
-        (
-            {"trials": 3, "space": SEARCH},
-            "tuning.validation: recipes are chosen by images kept out of training, and digits "
-            "keeps none; set it to a number of images",
-        ),
-    ],
-)
-def test_a_search_that_cannot_be_made(told, tuning, problem):
-    assert told(tuning=tuning) == [problem]
-
-
-def test_a_factor_is_not_tuned_away_and_seeds_do_not_meet(told):
-    tuning = {"trials": 3, "space": SEARCH, "validation": 20}
-    factors = {"recipe.learning_rate": [0.001, 0.1]}
-    assert told(tuning=tuning, factors=factors, seeds=[0, 1_000_000]) == [
-        "tuning.space.learning_rate: is a factor of this study, so tuning it would undo the "
-        "factor; drop one of the two",
-        "seeds: must be below 1,000,000, where the seeds of tuning begin, got 1000000",
-    ]

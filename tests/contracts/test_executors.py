@@ -21,6 +21,7 @@ from ablations.grouping import grouped
 from ablations.jobs import Stack, Worker
 from ablations.outcomes import Job, Outcome
 from ablations.preparation import Prepared, RunOptions
+from ablations.probe_cards import ProbeSpec
 from ablations.record import RunState
 from ablations.study_file import parse_study
 from lenet_variants import catalogue
@@ -98,7 +99,7 @@ def _work(folder: Path, raw: dict[str, Any]) -> Work:
     plugged = {"arms": ["fragile"], "plugins": ["fragile.py"], **raw}
     where = {"work_dir": folder / ".ablations", "study_file": folder / "study.yaml"}
     prepared = Prepared(parse_study(plugged), RunOptions(device="cpu", **where))
-    jobs = [Job(run, ("shift",)) for run in prepared.plan.runs]
+    jobs = [Job(run, (ProbeSpec("shift"),)) for run in prepared.plan.runs]
     return prepared.worker(jobs), jobs
 
 
@@ -118,17 +119,14 @@ def work(home, tiny, fragile, forget_since) -> Iterator[Callable[..., Work]]:
 def common(
     tmp_path_factory, tiny, fragile_source, forget_since
 ) -> Iterator[tuple[Worker, dict[int, list[Stack]]]]:
-    """Five jobs to train, of which a plug-in's network fails, and one to probe.
-
-    In stacks, by their size.
-    """
+    """By size of stack: five jobs to train, of which a plug-in's fails, and one to probe."""
     folder = tmp_path_factory.mktemp("executors")
     (folder / "fragile.py").write_text(fragile_source)
     before = catalogue.names()
     worker, jobs = _work(folder, tiny())
     last = next(job for job in jobs if job.run.arm == "control" and job.run.seed == 1)
     ((trained,),) = worker.perform(Stack((last,)), lambda *_: None)
-    jobs[jobs.index(last)] = Job(last.run, ("shift",), trained.files["weights.pt"])
+    jobs[jobs.index(last)] = Job(last.run, (ProbeSpec("shift"),), trained.files["weights.pt"])
     stacks = {most: _stacks(jobs, most) for most in MOST.values()}
     (folder / "broken").touch()
     yield worker, stacks

@@ -216,3 +216,12 @@ def test_a_matched_variant_says_when_its_model_does_not_fit():
     with pytest.raises(VariantError, match=r"mlp-matched: expected 'lenet' to fit.* conv2"):
         measure.resolve("mlp-matched", {}, (1, 8, 8), 10)
     assert measure.resolve("mlp-matched", {"hidden": [3]}, (1, 8, 8), 10)["hidden"] == (3,)
+
+
+def test_activations_are_the_pixels_and_what_every_layer_puts_out():
+    # The maps of both convolutions and their activations, both pooled, three dense layers.
+    convolved, pooled = 2 * (3456 + 1024), 864 + 256
+    dense = 2 * (120 + 84) + 10
+    assert measure.n_activations("lenet", {}, (1, 28, 28), 10) == 784 + convolved + pooled + dense
+    kept = measure.n_activations("lenet", {"dropout": 0.5}, (1, 28, 28), 10)
+    assert kept == measure.n_activations("lenet", {}, (1, 28, 28), 10)

@@ -99,3 +99,15 @@ def test_arms_on_other_data_and_lone_runs_beat_nobody(sized, make_plan):
 def test_runs_that_nobody_planned_are_in_no_cost(sized, make_plan):
     told = costs(sized, make_plan(["control", "a"], arms=facts()[:2], seeds=(0,)))
     assert [(run["arm"], run["seed"]) for run in told["runs"]] == [("control", 0), ("a", 0)]
+
+
+def test_steps_by_image_size_are_those_of_the_run_that_measured_them(table, make_plan):
+    table["cost/image_size/step_seconds_112x112"] = [0.5, None, None, None]
+    table["cost/image_size/step_seconds_28x28"] = [0.1, None, None, None]
+    table["cost/image_size/step_peak_bytes_28x28"] = [7.0, None, None, None]
+    control, a = costs(table, make_plan(["control", "a"]))["arms"]
+    assert control["image_size"] == [
+        {"size": [28, 28], "step_seconds": 0.1, "step_peak_bytes": 7.0},
+        {"size": [112, 112], "step_seconds": 0.5, "step_peak_bytes": None},
+    ]
+    assert a["image_size"] == []

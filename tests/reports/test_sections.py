@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from reports.plan import ArmFacts
-from reports.sections import curve_section, failure_section, probe_section
+from reports.sections import curve_section, failure_section, growth_exponent, probe_section
 from reports.table import validated_curves, validated_runs
 
 CELLS = [("control", "shared")]
@@ -83,7 +83,21 @@ def test_growth_comes_from_the_plan(make_runs, make_plan):
     growth = ({"input": [1, 28, 28], "n_parameters": 10, "n_macs": 20},)
     plan = make_plan(["control", "a"], arms=(ArmFacts("control", growth=growth), ArmFacts("a")))
     section = probe_section(validated_runs(make_runs({"control": [0.9]})), plan, CELLS)
-    assert section["image_size"] == [{"arm": "control", "growth": [growth[0]]}]
+    exponents = dict.fromkeys(("n_parameters", "n_macs", "activation_bytes"))
+    held = {"arm": "control", "growth": [growth[0]], "exponents": exponents, "megapixel": None}
+    assert section["image_size"] == [held]
+
+
+def test_the_exponent_is_the_slope_between_the_ends_by_pixels():
+    growth = [
+        {"input": [1, 28, 28], "linear": 100, "constant": 7, "none": 0},
+        {"input": [1, 56, 56], "linear": 1, "constant": 1, "none": 1},
+        {"input": [1, 112, 112], "linear": 1600, "constant": 7, "none": 9},
+    ]
+    assert growth_exponent(growth, "linear") == pytest.approx(1)
+    assert growth_exponent(growth, "constant") == 0
+    assert growth_exponent(growth, "none") is None
+    assert growth_exponent(growth, "not counted") is None
 
 
 def failures_of(make_runs, make_plan, values, **columns):

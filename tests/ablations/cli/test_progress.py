@@ -13,6 +13,7 @@ from ablations.cli.progress import (
     planned_lines,
 )
 from ablations.executors.base import Ended
+from ablations.probe_cards import ProbeSpec
 from ablations.record import RunState
 
 
@@ -50,7 +51,7 @@ def test_what_is_kept_and_what_follows_is_told_first(told):
     assert planned_lines(replace(planned, jobs=planned.jobs[:3])) == [
         "example: 2 arms x 2 seeds = 4 runs, 3 to train, 1 left for another call"
     ]
-    probe = replace(planned.jobs[0], probes=("shift",), weights=b"")
+    probe = replace(planned.jobs[0], probes=(ProbeSpec("shift"),), weights=b"")
     assert planned_lines(replace(done, jobs=(probe, *planned.jobs[1:2]))) == [
         "example: 2 arms x 2 seeds = 4 runs, 3 kept as they are, 1 to train, 1 to probe"
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec
+from ablations.probe_cards import ProbeSpec
 from ablations.tracking.outbox import Entry
 from ablations.tracking.tracker import Tracker
 
@@ -21,7 +22,7 @@ STORE = "sqlite:////nowhere/mlflow.db"
 @pytest.fixture(scope="session")
 def outcome(run: Callable[..., RunSpec], perform: Callable[..., Outcome]) -> Outcome:
     """A run of two epochs with the shift probe, as a worker hands it back."""
-    return perform(Job(run(recipe={"epochs": 2, "batch_size": 32}), ("shift",)))
+    return perform(Job(run(recipe={"epochs": 2, "batch_size": 32}), (ProbeSpec("shift"),)))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ablations.errors import StoreError
-from ablations.record import RunState
+from ablations.record import FILTERS_FILE, RunState
 from ablations.tracking import store as stores
 from ablations.tracking.store import MlflowStore
 
@@ -79,7 +79,7 @@ def test_params_are_every_level_recipe_and_dataset_key(written, entry):
 
 def test_metrics_have_the_documented_names(written):
     groups = {"/".join(name.split("/")[:-1]) for name in written.data.metrics}
-    assert groups == {"train", "test", "cost", "probe/shift"}
+    assert groups == {"train", "test", "cost", "probe/shift", "probe/shift/change"}
     assert {"train/loss", "test/accuracy", "cost/n_parameters", "probe/shift/accuracy_1"} <= set(
         written.data.metrics
     )
@@ -157,6 +157,14 @@ def test_measurements_are_added_to_the_stored_run(store, entry, children_of):
     probed = {k: v for k, v in child.data.metrics.items() if k.startswith("probe/")}
     assert probed == dict(measured.metrics)
     assert store.stored_runs()[0].probe_keys == {"shift": measured.probe_key}
+
+
+def test_what_a_measurement_leaves_is_an_artifact_of_the_stored_run(store, entry, children_of):
+    store.write(entry(record=replace(entry().record, measurements=())))
+    store.write(entry(record=None, files={FILTERS_FILE: b"pictures"}))
+    (child,) = children_of("example")
+    assert store.read_file(child.info.run_id, FILTERS_FILE) == b"pictures"
+    assert "probe.shift" in child.data.tags
 
 
 def test_the_newest_measurement_is_the_one_that_is_shown(store, entry, children_of):

@@ -127,7 +127,7 @@ def test_what_waits_is_stored_before_what_comes_later(
         tracker.add_run("example", bare.record.as_attempt(1), bare.files)
     record = bare.record
     stored = StoredRun("-", "example", record.run_key, record.env_key, 1, record.state)
-    tracker.add_measurements("example", outcome.measurements, stored)
+    tracker.add_measurements("example", outcome.measurements, stored, {})
     (child,) = children_of("example")
     assert child.data.tags["probe.shift"] == outcome.measurements[0].probe_key
     assert tracker.n_waiting() == 0
@@ -148,7 +148,7 @@ def test_opening_a_study_brings_in_what_an_earlier_driver_left(
 def test_a_probe_that_measured_nothing_is_not_kept(tracker, outcome):
     record = outcome.record
     stored = StoredRun("-", "example", record.run_key, record.env_key, 1, record.state)
-    tracker.add_measurements("example", (), stored)
+    tracker.add_measurements("example", (), stored, {})
     assert tracker.n_waiting() == 0
     assert not tracker.outbox.folder.exists()
 

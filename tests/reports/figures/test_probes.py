@@ -6,25 +6,26 @@ from reports.figures.canvas import house_style
 from reports.figures.probes import draw_growth, draw_shift, growth_figure, shift_figure
 
 
-def test_marks_of_a_shift_stand_at_the_means(results, ax):
+def test_an_arm_is_a_line_of_its_means_by_shift(results, ax):
     draw_shift(tables.shift_table(results), ax)
-    for shift, marks in enumerate(ax.collections[1::2]):
-        expected = [
-            100 * probed["mean"]
-            for probed in results["probes"]["shift"]
-            if probed["metric"] == f"accuracy_{shift}"
-        ]
-        np.testing.assert_allclose(sorted(marks.get_offsets()[:, 0]), sorted(expected))
+    for line, arm in zip(ax.lines, results["arms"], strict=True):
+        own = [one for one in results["probes"]["shift"] if one["arm"] == arm["name"]]
+        means = [100 * one["mean"] for one in own if one["metric"].startswith("accuracy")]
+        assert list(line.get_xdata()) == [0, 1, 2]
+        np.testing.assert_allclose(line.get_ydata(), means)
+    bars = [segment[:, 1] for lines in ax.collections for segment in lines.get_segments()]
+    assert len(bars) == 3 * len(results["arms"])
+    np.testing.assert_allclose(bars[0], [100 * end for end in results["probes"]["shift"][0]["ci"]])
 
 
 @pytest.mark.parametrize("narrow", [False, True])
-def test_the_shift_figure_names_its_arms_and_shifts(results, narrow):
+def test_the_shift_figure_names_its_arms_and_marks_every_shift(results, narrow):
     with house_style():
         figure = shift_figure(results, narrow=narrow)
     (ax,) = figure.axes
-    assert [text.get_text() for text in ax.texts] == [arm["name"] for arm in results["arms"]]
-    key = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert key == ["in place", "1 pixel", "2 pixels"]
+    (key,) = figure.legends
+    assert len(key.get_texts()) == len(results["arms"])
+    assert list(ax.get_xticks()) == [0, 1, 2]
 
 
 def test_growth_lines_are_the_counts(results, ax):

@@ -77,7 +77,7 @@ def test_loss_curves_come_before_accuracy(results):
 def test_a_shift_has_one_mean_an_arm_and_distance(results):
     table = tables.shift_table(results)
     assert set(table["pixels"]) == {0, 1, 2}
-    assert not table.duplicated(["row", "pixels"]).any()
+    assert not table.duplicated(["arm", "pixels"]).any()
 
 
 def test_arms_with_equal_counts_share_one_growth_line(results):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from reports.figures import figure_data
-from reports.render import html, tables
+from reports.render import html, probe_tables, tables
 
 
 class Page(HTMLParser):
@@ -52,8 +52,8 @@ def test_every_cell_of_every_table_is_on_the_page(results, costs, page):
         tables.verdict_table(results),
         tables.arms_table(results),
         tables.cost_table(results, costs),
-        *tables.probe_tables(results),
-        *tables.growth_tables(results),
+        *probe_tables.probe_tables(results),
+        *probe_tables.growth_tables(results),
     ]
     for table in shown:
         for row in table.rows:

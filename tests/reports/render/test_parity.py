@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from reports.render import html, markdown, tables
+from reports.render import html, markdown, probe_tables, tables
 from reports.render.latex import latex_files
 
 PROSE = {
@@ -256,7 +256,7 @@ def test_every_number_of_the_provenance_is_one_of_provenance_json(study):
 def test_nothing_of_the_tables_escapes_the_reader(study, document):
     results, spent = study.results, study.costs
     shown = [tables.arms_table(results), tables.cost_table(results, spent)]
-    shown += [tables.verdict_table(results), *tables.growth_tables(results)]
+    shown += [tables.verdict_table(results), *probe_tables.growth_tables(results)]
     cells = [cell.text for table in shown for row in table.rows for cell in row]
     asked = Counter(number for cell in cells for number in numbers_in(cell))
     assert not asked - Counter(numbers_in(study.texts[document]))

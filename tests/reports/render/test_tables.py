@@ -91,26 +91,6 @@ def test_means_that_may_be_the_best_are_bold_and_the_caption_says_what_that_is(r
     assert tables.arms_table(results).caption == "Test accuracy (%) over seeds."
 
 
-def test_a_probe_is_a_table_with_a_column_a_metric(results):
-    (table,) = tables.probe_tables(results)
-    assert [head.text for head in table.heads][:2] == ["arm", "accuracy, 0 px (%)"]
-    record = results["probes"]["shift"][0]
-    assert table.rows[0][1].text.startswith(f"{100 * record['mean']:.2f} [")
-
-
-def test_growth_has_a_column_an_image_size(results):
-    parameters, _ = tables.growth_tables(results)
-    steps = results["probes"]["image_size"][0]["growth"]
-    sizes = ["x".join(map(str, step["input"])) for step in steps]
-    assert [head.text for head in parameters.heads] == ["arm", *sizes]
-    assert [cell.sort for cell in parameters.rows[0][1:]] == [s["n_parameters"] for s in steps]
-
-
-def test_no_probes_give_no_tables(results):
-    results["probes"] = {}
-    assert tables.probe_tables(results) == tables.growth_tables(results) == []
-
-
 def test_changes_are_listed_and_the_control_changed_nothing(results):
     rows = tables.changes_table(results).rows
     assert rows[0][2].text == "nothing"

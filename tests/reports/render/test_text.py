@@ -5,7 +5,7 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from reports.render import csv_files, markdown, tables
+from reports.render import csv_files, markdown, probe_tables, tables
 from reports.render.design_tables import failure_table
 from reports.render.factor_tables import effect_tables, variance_table
 
@@ -40,13 +40,13 @@ def parsed_tables(text):
 
 def written_tables(results, costs):
     """The tables of the report as it has them, line breaks in names aside."""
-    growth = tables.growth_tables(results)
+    growth = probe_tables.growth_tables(results)
     verdicts = [tables.verdict_table(results)] if results["contrasts"] else []
     noise, failures = variance_table(results), failure_table(results)
     every = [
         *verdicts, tables.arms_table(results), *([failures] if failures else []),
         *effect_tables(results), *([noise] if noise else []),
-        tables.cost_table(results, costs), *tables.probe_tables(results), *growth,
+        tables.cost_table(results, costs), *probe_tables.probe_tables(results), *growth,
     ]  # fmt: skip
     return [
         [

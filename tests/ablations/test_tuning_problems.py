@@ -1,0 +1,80 @@
+"""What is said of a study whose search cannot be made."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablations.errors import SpecError
+from ablations.study_file import parse_study
+
+RECIPE_KEYS = (
+    "augmentation, batch_size, deterministic, epochs, gradient_clip, init, label_smoothing, "
+    "learning_rate, loss, momentum, optimizer, precision, schedule, warmup, weight_decay"
+)
+
+
+@pytest.fixture
+def told(raw_study):
+    """The problems of the small study with some keys changed; None takes a key out."""
+
+    def problems(**changes):
+        raw = {key: value for key, value in raw_study(**changes).items() if value is not None}
+        with pytest.raises(SpecError) as caught:
+            parse_study(raw, "bad.yaml")
+        assert caught.value.where == "bad.yaml"
+        return list(caught.value.problems)
+
+    return problems
+
+
+SEARCH = {"learning_rate": {"low": 0.001, "high": 1, "log": True}}
+
+
+@pytest.mark.parametrize(
+    ("tuning", "problem"),
+    [
+        ({"space": SEARCH}, "tuning: trials is required by the sampler 'tpe'"),
+        ({"trials": 0, "space": SEARCH}, "tuning.trials: must be >= 1, got 0"),
+        ({"trials": 3}, "tuning.space: is required and missing"),
+        ({"trials": 3, "space": {}}, "tuning.space: must not be empty, got {}"),
+        (
+            {"trials": 3, "space": {"learning_rat": [1]}},
+            "tuning.space: unknown key 'learning_rat' of a recipe; did you mean 'learning_rate'? "
+            f"(known: {RECIPE_KEYS})",
+        ),
+        (
+            {"trials": 3, "space": {"learning_rate": {"low": 0.1, "hgh": 1}}},
+            "tuning.space.learning_rate.hgh: unknown key 'hgh'; did you mean 'high'? "
+            "(known: high, log, low, step, values)",
+        ),
+        (
+            {"trials": 3, "space": SEARCH, "sampler": "cmaes", "validation": 9},
+            "tuning.sampler: must be one of 'tpe', 'random' or 'grid', got 'cmaes'",
+        ),
+        (
+            {"space": SEARCH, "sampler": "grid"},
+            "tuning: the sampler 'grid' needs lists of values, got learning_rate with low and high",
+        ),
+        (
+            {"trials": 3, "space": {"learning_rate": [0.1, 1]}, "sampler": "grid"},
+            "tuning: trials must be the grid's 2 cells, got 3; leave it out",
+        ),
+        (
+            {"trials": 3, "space": SEARCH},
+            "tuning.validation: recipes are chosen by images kept out of training, and digits "
+            "keeps none; set it to a number of images",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_made(told, tuning, problem):
+    assert told(tuning=tuning) == [problem]
+
+
+def test_a_factor_is_not_tuned_away_and_seeds_do_not_meet(told):
+    tuning = {"trials": 3, "space": SEARCH, "validation": 20}
+    factors = {"recipe.learning_rate": [0.001, 0.1]}
+    assert told(tuning=tuning, factors=factors, seeds=[0, 1_000_000]) == [
+        "tuning.space.learning_rate: is a factor of this study, so tuning it would undo the "
+        "factor; drop one of the two",
+        "seeds: must be below 1,000,000, where the seeds of tuning begin, got 1000000",
+    ]

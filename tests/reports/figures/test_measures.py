@@ -1,0 +1,29 @@
+"""Words and order of what probes measure."""
+
+import pytest
+
+from ablations.probe_cards import CARDS
+from reports.figures.measures import WORDS, in_running_order, in_words, measure_of
+
+
+def test_every_measure_of_a_probe_has_words():
+    held = {measure_of(metric)[0] for card in CARDS.values() for metric in card.metrics}
+    held |= {name for card in CARDS.values() for name in card.by_layer}
+    assert {name.removeprefix("start_") for name in held} == set(WORDS)
+
+
+def test_a_plug_ins_layers_stand_before_the_output_in_their_own_order():
+    names = ["output", "stem", "fc2", "body", "conv10", "conv9"]
+    assert in_running_order(names) == ["conv9", "conv10", "fc2", "stem", "body", "output"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "parts"),
+    [("n_images_2", ("n_images", "2")), ("start_dead/fc1", ("start_dead", "fc1"))],
+)
+def test_a_metric_is_what_is_measured_and_where(metric, parts):
+    assert measure_of(metric) == parts
+
+
+def test_what_has_no_words_is_read_as_it_is_written():
+    assert in_words("rotation_error") == "rotation error"
