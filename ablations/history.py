@@ -31,6 +31,7 @@ def entry(plan: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint": plan["endpoint"],
         "control_levels": _controls(plan),
         "seeds": plan["seeds"],
+        **({"looks": plan["looks"]} if "looks" in plan else {}),
         "arms": _keys(plan),
         "shown": {},
         "seen": False,
@@ -93,16 +94,31 @@ def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int
 
     A contrast that was shown the other way round was shown.
     """
+    return {name: seeds for name, (seeds, _) in _first_shown(history, plan).items()}
+
+
+def shown_looks(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
+    """By contrast of `shown_seeds`: the looks that were planned then; empty for none.
+
+    Looks that are planned once a verdict has been shown are none that it was planned with.
+    """
+    return {name: looks for name, (_, looks) in _first_shown(history, plan).items()}
+
+
+def _first_shown(
+    history: History, plan: Mapping[str, Any]
+) -> dict[str, tuple[list[int], list[int]]]:
+    """Seeds and looks behind the verdict on the fewest seeds, by contrast of `plan`."""
     found = {}
     for name, pair in _pairs(plan).items():
-        seeds = [
-            one["seeds"]
+        shown = [
+            (one["seeds"], past.get("looks", []))
             for past in history
             for one in past["shown"].values()
             if _sides(one) == frozenset(pair)
         ]
-        if seeds:
-            found[name] = min(seeds, key=len)
+        if shown:
+            found[name] = min(shown, key=lambda one: len(one[0]))
     return found
 
 
@@ -138,6 +154,10 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
+    looks, before = now.get("looks", []), first.get("looks", [])
+    if looks != before:
+        text = f"looks were planned at {_told(before)} {when}, now at {_told(looks)}"
+        found.append(Deviation("looks_changed", text))
     if any(levels not in now["control_levels"] for levels in first.get("control_levels", [])):
         found.append(Deviation("control_changed", f"the control was another network {when}"))
     elif not set(first["arms"].values()) & set(now["arms"].values()):
@@ -157,6 +177,10 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
         text = f"seeds {added} were added after results were shown"
         found.append(Deviation("seeds_added", text))
     return found
+
+
+def _told(looks: Sequence[int]) -> str:
+    return f"{', '.join(map(str, looks))} seeds" if looks else "the end alone"
 
 
 def _controls(plan: Mapping[str, Any]) -> list[Any]:

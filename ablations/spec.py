@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    Tag,
     ValidationInfo,
     field_serializer,
     field_validator,
@@ -46,6 +49,8 @@ DATASET_PREFIXES = ("idx:", "images:", "npz:")
 CONTRAST_SIGN = " - "
 """Stands between the two arms of a contrast, so no arm's name may hold it."""
 MOST_SEEDS = 10_000
+FEWEST_AT_A_LOOK = 3
+"""Seeds without which there is no interval, so nothing to look at."""
 SHIFT_METRICS = ("accuracy_0", "accuracy_1", "accuracy_2", "consistency_1", "consistency_2")
 
 
@@ -180,8 +185,38 @@ def _seed_list(raw: Any) -> Any:
     return list(range(raw)) if isinstance(raw, int) else raw
 
 
+class LooksSpec(_Frozen):
+    """Seeds that are added until every contrast is decided.
+
+    Attributes:
+        looks: Numbers of seeds, from seed 0 on, after which the results are looked at.
+    """
+
+    looks: tuple[Annotated[int, Field(strict=True)], ...]
+
+    @field_validator("looks")
+    @classmethod
+    def _increasing(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        is_increasing = all(a < b for a, b in pairwise(looks))
+        if not looks or looks[0] < FEWEST_AT_A_LOOK or not is_increasing:
+            raise ValueError(
+                f"must be numbers of seeds that increase from {FEWEST_AT_A_LOOK} or more, such as "
+                f"[5, 10, 15, 20], got {list(looks)}"
+            )
+        if looks[-1] > MOST_SEEDS:
+            raise ValueError(f"must be at most {MOST_SEEDS} seeds, got {looks[-1]}")
+        return looks
+
+
+def _seed_kind(raw: Any) -> str:
+    return "looks" if isinstance(raw, dict | LooksSpec) else "list"
+
+
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...], BeforeValidator(_seed_list)
+]
+SeedPlan = Annotated[
+    Annotated[Seeds, Tag("list")] | Annotated[LooksSpec, Tag("looks")], Discriminator(_seed_kind)
 ]
 
 
@@ -205,7 +240,7 @@ class StudySpec(_Frozen):
     require: tuple[Annotated[dict[str, Any], Field(min_length=1)], ...] = ()
     overrides: tuple[OverrideSpec, ...] = ()
     arms: tuple[Annotated[ArmSpec, BeforeValidator(_arm)], ...] = ()
-    seeds: Seeds = (0, 1, 2, 3, 4)
+    seed_plan: SeedPlan = Field((0, 1, 2, 3, 4), alias="seeds")
     recipe: Recipe = Recipe()
     curves: Curves | None = None
     endpoint: EndpointSpec
@@ -222,9 +257,11 @@ class StudySpec(_Frozen):
                 raise ValueError(f"names {one.name!r} twice; drop one, or give them other keys")
         return datasets
 
-    @field_validator("seeds")
+    @field_validator("seed_plan")
     @classmethod
-    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    def _distinct_seeds(cls, seeds: tuple[int, ...] | LooksSpec) -> tuple[int, ...] | LooksSpec:
+        if isinstance(seeds, LooksSpec):
+            return seeds
         if not seeds:
             raise ValueError("needs at least one seed")
         if len(set(seeds)) < len(seeds):
@@ -236,6 +273,17 @@ class StudySpec(_Frozen):
         """As the file has it: one data set as a mapping, several as a list."""
         several = handler(value)
         return several if len(several) > 1 else several[0]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed that a run may have; with looks, those up to the last of them."""
+        chosen = self.seed_plan
+        return tuple(range(chosen.looks[-1])) if isinstance(chosen, LooksSpec) else chosen
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which the results are looked at; empty for once, at the end."""
+        return self.seed_plan.looks if isinstance(self.seed_plan, LooksSpec) else ()
 
     @property
     def dataset(self) -> DataSpec:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ablations.probes import SHIFTS
 from ablations.spec import SHIFT_METRICS, DataSpec, EndpointSpec, Recipe, canonical, changed
+from ablations.study_file import parse_study
 
 
 def problems(kind, **values):
@@ -189,3 +190,10 @@ def test_canonical_makes_tuples_lists_and_keys_text():
 def test_canonical_refuses_what_json_cannot_hold(number):
     with pytest.raises(ValueError, match=f"{number!r} has no place in JSON"):
         canonical({"a": [number]})
+
+
+@pytest.mark.parametrize("given", [3, [2, 5], {"looks": [3, 6]}])
+def test_seeds_are_written_back_so_that_they_read_the_same(raw_study, given):
+    spec = parse_study(raw_study(seeds=given))
+    for dump in (spec.model_dump(mode="json"), spec.model_dump(mode="json", exclude_unset=True)):
+        assert parse_study(dump) == spec
