@@ -33,6 +33,7 @@ POINTS = {
     "state_written": "the child is whole; its entry is still in the outbox",
     "entry_removing": "an outbox entry that is stored is no longer one; its files are there",
     "run_kept": "a run is stored; its checkpoint is still there",
+    "round_ended": "all that was to be done at once is stored; what comes next is not planned",
     # The driver, at the end.
     "study_closing": "every run is stored; the parent is RUNNING",
     "report_written": "the report is in its folder; the store does not have it",

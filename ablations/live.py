@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned, Waiting
+from ablations.executors.base import Began, Ended, EpochEnded
+from ablations.progress import Pace, Told
 from ablations.record import now_ms
 
 LIVE_FILE = "live.json"
@@ -49,7 +49,7 @@ class Snapshot:
     """How far a call of `run` is.
 
     Attributes:
-        n_jobs: Runs it was to train or probe; `n_ended` of them are over.
+        n_jobs: Runs it was to train or probe, as far as is known; `n_ended` of them are over.
         n_failed: Failed runs of the study, of earlier calls too.
         seconds_left: From its pace so far; None before the first epoch.
         written_ms: When this was so.
@@ -76,7 +76,7 @@ class LiveFile:
         self._at_work: dict[str, AtWork] = {}
         self._written = 0.0
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
         self._pace.take(event)
         if isinstance(event, Began):

@@ -270,6 +270,7 @@ class StoredRun:
         train_seconds: What its training took; 0.0 where it did not end.
         images_per_second: Its pace.
         n_macs: Multiply-accumulates an image.
+        value: Its value of the metric that was asked for; None without one.
     """
 
     run_id: str
@@ -284,6 +285,7 @@ class StoredRun:
     n_macs: int = 0
     arm: str = ""
     seed: int = 0
+    value: float | None = None
 
     @property
     def macs_per_second(self) -> float:

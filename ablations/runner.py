@@ -6,7 +6,8 @@ The command line and `run_study` come through here, whatever the executor. Build
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from ablations import faults, pace
 from ablations.alike import Alike
@@ -14,15 +15,16 @@ from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.crew import Crew
 from ablations.executors.inline import InlineExecutor
 from ablations.executors.local import LocalExecutor
-from ablations.jobs import Worker
+from ablations.jobs import Stack, Worker
 from ablations.live import LiveFile
 from ablations.options import RunOptions
-from ablations.outcomes import Job
+from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probes import PROBES, probe_key
-from ablations.progress import Observer, Planned, Waiting
+from ablations.progress import Continued, Observer, Planned, Told, Waiting
 from ablations.record import RunRecord, RunState, StoredRun
+from ablations.seeding import Cell, Ending, ending_of
 from ablations.spec import StudySpec
 from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import tracking_uri
@@ -82,7 +84,7 @@ def train_study(
         tracker = Tracker(uri, options.work_dir, prepared.plan.former)
         live = LiveFile(options.work_dir, spec.study, uri)
 
-        def tell(event: Event | Planned | Waiting) -> None:
+        def tell(event: Told) -> None:
             live.observe(event)
             observe(event)
 
@@ -118,7 +120,11 @@ class _Driver:
         self.changes: tuple[str, ...] = ()
         if not tracker.is_new():
             self._open()
-        self.stored = tracker.stored_runs()
+        self.stored = self._stored_runs()
+        self.past = tracker.past(prepared.plan_json) if prepared.spec.looks and self.is_open else []
+        self.seeding = prepared.seeding(self.past)
+        self.states: dict[str, str] = {}
+        self.outcomes: dict[Cell, dict[int, Ending]] = {}
         self.in_flight: dict[str, Began] = {}
         self.attempts = Counter[str]()
         for held in self.stored:
@@ -136,17 +142,13 @@ class _Driver:
 
     def run(self) -> None:
         """Do what is missing."""
-        states = self.prepared.states(self.stored)
+        self.states = self.prepared.states(self.stored, self.past)
+        self.outcomes = self._outcomes_kept()
         status = "KILLED"
         try:
-            self._link_ended(states)
-            jobs = self.prepared.ordered(self._jobs(states))
-            stacks = self.prepared.stacks(jobs)
-            n_workers = min(self.prepared.n_at_a_time, len(stacks))
-            plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
-            self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes))
-            if jobs:
-                self._executor(jobs).run([stacks], self._on_event)
+            rounds = self._rounds()
+            if first := next(rounds, []):
+                self._executor(first).run(chain([first], rounds), self._on_event)
             self._open()
             status = "FINISHED"
         finally:
@@ -154,22 +156,65 @@ class _Driver:
             if self.is_open:
                 self.tracker.close_study(self.study, status)
 
+    def _rounds(self) -> Iterator[list[Stack]]:
+        """What is to be done, each part worked out when all of the last has ended.
+
+        All at once; with looks, up to the next that some arm needs, as long as one does.
+        """
+        taken: set[str] = set()
+        in_play: frozenset[Cell] = frozenset()
+        while True:
+            standing = self.seeding.standing(self.outcomes) if self.seeding else None
+            runs = [
+                run
+                for run in self.prepared.plan.runs
+                if run.run_key not in taken
+                and (standing is None or standing.is_wanted(_cell(run), run.seed))
+            ]
+            if not runs:
+                return
+            self._link_ended(runs)
+            jobs = tuple(self.prepared.ordered(self._jobs(runs)))
+            stacks = self.prepared.stacks(jobs)
+            n_workers = min(self.prepared.n_at_a_time, len(stacks))
+            if not taken:
+                plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
+                told = Planned(plan, self.states, jobs, n_workers, warnings, self.changes)
+                self.observe(told)
+            elif standing is not None and jobs:
+                left = tuple(sorted({arm for arm, _ in in_play - standing.in_play}))
+                up_to = max(standing.reach.values())
+                self.observe(Continued(jobs, n_workers, left, up_to))
+            taken |= {run.run_key for run in runs}
+            in_play = standing.in_play if standing else in_play
+            if stacks:
+                yield stacks
+                faults.reach("round_ended")
+
     @property
     def _trained_states(self) -> set[str]:
         """The states whose runs are trained, for the first time or again."""
         if self.options.fresh:
-            return {"new", "elsewhere", "failed", "done", "diverged"}
-        return {"new", "elsewhere"} | ({"failed"} if self.options.retry_failed else set())
+            return {"new", "elsewhere", "spared", "failed", "done", "diverged"}
+        return {"new", "elsewhere", "spared"} | ({"failed"} if self.options.retry_failed else set())
 
     def _is_trained(self, run: RunSpec, state: str) -> bool:
         """Whether this call trains a run in that state."""
         return state in self._trained_states and self.prepared.is_chosen(run)
 
-    def _jobs(self, states: Mapping[str, str]) -> list[Job]:
+    def _outcomes_kept(self) -> dict[Cell, dict[int, Ending]]:
+        """What is stored of planned runs, but of those that this call trains."""
+        kept = self.prepared.outcomes(self.stored)
+        for run in self.prepared.plan.runs:
+            if self._is_trained(run, self.states[run.run_key]):
+                kept.get(_cell(run), {}).pop(run.seed, None)
+        return kept
+
+    def _jobs(self, runs: Iterable[RunSpec]) -> list[Job]:
         names = tuple(name for name in self.prepared.spec.probes if name in PROBES)
         jobs = []
-        for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
-            state = states[run.run_key]
+        for run in filter(self.prepared.is_chosen, runs):
+            state = self.states[run.run_key]
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
@@ -206,25 +251,31 @@ class _Driver:
             None,
         )
 
-    def _link_ended(self, states: Mapping[str, str]) -> None:
+    def _link_ended(self, runs: Iterable[RunSpec]) -> None:
         """What another study of this store has run, well or not, is a child of this one too.
 
         Before the jobs are told: a link has what its record has, and lacks what was probed later.
         """
         ended = [
             run
-            for run in self.prepared.plan.runs
-            if states[run.run_key] in ("done", "diverged", "failed")
-            and not self._is_trained(run, states[run.run_key])
+            for run in runs
+            if self.states[run.run_key] in ("done", "diverged", "failed")
+            and not self._is_trained(run, self.states[run.run_key])
         ]
         foreign = [(run, self._stored(run)) for run in ended]
         foreign = [(run, stored) for run, stored in foreign if stored.study != self.study]
         for run, stored in foreign:
             self.tracker.link(self.study, stored, run.arm)
         if foreign:
-            self.stored = self.tracker.stored_runs()
+            self.stored = self._stored_runs()
 
-    def _executor(self, jobs: Sequence[Job]) -> Executor:
+    def _stored_runs(self) -> list[StoredRun]:
+        return self.tracker.stored_runs(self.prepared.spec.endpoint.metric)
+
+    def _executor(self, first: Sequence[Stack]) -> Executor:
+        jobs = [job for stack in first for job in stack.jobs]
+        if self.seeding:  # a later round may have other arms
+            jobs = [Job(run) for run in self.prepared.plan.runs]
         worker = self.prepared.worker(jobs)
         return (
             InlineExecutor(worker)
@@ -241,6 +292,7 @@ class _Driver:
         if isinstance(event, Ended):
             self.in_flight.pop(event.outcome.job.run.run_key)
             self._keep(event)
+            self._note(event.outcome)
         self.observe(event)
 
     def _keep(self, event: Ended) -> None:
@@ -257,6 +309,19 @@ class _Driver:
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()
 
+    def _note(self, outcome: Outcome) -> None:
+        """What the next round depends on."""
+        run, record = outcome.job.run, outcome.record
+        metrics = dict(record.metrics) if record else {}
+        for item in outcome.measurements:
+            metrics |= item.metrics
+        metric = self.prepared.spec.endpoint.metric
+        if record is None and metric not in metrics:
+            return
+        found = ending_of(record.state if record else RunState.FINISHED, metrics.get(metric))
+        if found is not None:
+            self.outcomes.setdefault(_cell(run), {})[run.seed] = found
+
     def _record_interrupted(self) -> None:
         if not self.in_flight:
             return
@@ -269,3 +334,7 @@ class _Driver:
                 message="interrupted while it trained",
             )
             self._on_event(Ended(outcome, event.worker))
+
+
+def _cell(run: RunSpec) -> Cell:
+    return run.arm, run.comparison

@@ -73,7 +73,8 @@ def show_plan(
     console.print(
         f"{'; '.join(spec.each_dataset())}; design {spec.design}: "
         f"{counted(len(plan.arms), 'arm')} x {counted(len(spec.seeds), 'seed')} = "
-        f"{counted(len(plan.runs), 'run')}; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
+        f"{counted(len(plan.runs), 'run')}{' at the most' if spec.looks else ''}; "
+        f"{spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )
     if spec.factors:

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.errors import counted
-from ablations.executors.base import Began, Ended, EpochEnded, Event
-from ablations.progress import Pace, Planned, Waiting
+from ablations.executors.base import Began, Ended, EpochEnded
+from ablations.progress import Continued, Pace, Planned, Told, Waiting
 from ablations.record import RunState
 
 SHORT_SECONDS = 10.0  # below which a tenth tells runs apart
@@ -34,7 +34,7 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
 
 
@@ -46,7 +46,7 @@ def display(console: Console) -> Display:
 def left_text(pace: Pace) -> str:
     """`3 min 20 s left`."""
     seconds = pace.seconds_left
-    return "" if seconds is None else f"{duration(seconds)} left"
+    return "" if seconds is None else f"{duration(seconds)} left{pace.until}"
 
 
 def run_line(event: Ended) -> str:
@@ -83,12 +83,14 @@ class PlainDisplay:
     ) -> None:
         return
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
         self.pace.take(event)
         if isinstance(event, Planned):
             for line in planned_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
+        elif isinstance(event, Continued):
+            self.console.print(continued_line(event), soft_wrap=True, highlight=False)
         elif isinstance(event, Waiting):
             self.console.print(escape(event.text), soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
@@ -105,17 +107,27 @@ def planned_lines(event: Planned) -> list[str]:
     plan, n = event.plan, len(event.plan.runs)
     trained = {job.run.run_key for job in event.jobs if job.weights is None}
     rest = [state for key, state in event.states.items() if key not in trained]
-    left = sum(state in ("new", "elsewhere") for state in rest)
-    kept = len(rest) - left
+    left, spared = sum(state in ("new", "elsewhere") for state in rest), rest.count("spared")
+    kept = len(rest) - left - spared
     n_probed = sum(1 for job in event.jobs if job.weights is not None)
     arms, seeds = counted(len(plan.arms), "arm"), counted(len(plan.spec.seeds), "seed")
-    parts = [f"{arms} x {seeds} = {counted(n, 'run')}"]
+    looks = plan.spec.looks
+    parts = [f"{arms} x {seeds} = {counted(n, 'run')}{' at the most' if looks else ''}"]
     parts += [f"{kept} kept as they are"] if kept else []
     parts += [f"{len(trained)} to train"] if trained else ["nothing to train"]
-    parts += [f"{left} left for another call"] if left else []
+    parts += [f"{spared} spared"] if spared else []
+    later = "up to {} later, as looks decide" if looks else "{} left for another call"
+    parts += [later.format(left)] if left else []
     parts += [f"{n_probed} to probe"] if n_probed else []
     head = f"{escape(plan.spec.study)}: {', '.join(parts)}"
     return [head, *map(change_line, event.changes), *map(warning_line, event.warnings)]
+
+
+def continued_line(event: Continued) -> str:
+    """Which arms are decided, and what is trained for the others, in rich markup."""
+    left = f"decided: {', '.join(map(escape, event.left))}; " if event.left else ""
+    going = ", ".join(dict.fromkeys(escape(job.run.arm) for job in event.jobs))
+    return f"{left}{counted(len(event.jobs), 'run')} more, to {event.up_to} seeds: {going}"
 
 
 class LiveDisplay:
@@ -146,13 +158,16 @@ class LiveDisplay:
     ) -> None:
         self.progress.stop()
 
-    def observe(self, event: Event | Planned | Waiting) -> None:
+    def observe(self, event: Told) -> None:
         """Take in one event."""
         self.pace.take(event)
         if isinstance(event, Waiting):
             self.progress.console.print(escape(event.text), highlight=False)
         elif isinstance(event, Planned):
             self._open(event)
+        elif isinstance(event, Continued):
+            self.progress.console.print(continued_line(event), highlight=False)
+            self._add_bars(event)
         elif isinstance(event, Began):
             self._began(event)
         elif isinstance(event, EpochEnded):
@@ -170,13 +185,14 @@ class LiveDisplay:
         for line in planned_lines(event):
             self.progress.console.print(line, highlight=False)
         if event.jobs:
-            self.overall = self.progress.add_task(
-                "[bold]study[/bold]", total=len(event.jobs), note=""
-            )
-            self.bars = [
-                self.progress.add_task("starting", total=None, note="")
-                for _ in range(event.n_workers)
-            ]
+            self.overall = self.progress.add_task("[bold]study[/bold]", total=0, note="")
+            self._add_bars(event)
+
+    def _add_bars(self, event: Planned | Continued) -> None:
+        self.bars += [
+            self.progress.add_task("starting", total=None, note="")
+            for _ in range(len(self.bars), event.n_workers)
+        ]
 
     def _began(self, event: Began) -> None:
         run = event.job.run
@@ -194,4 +210,5 @@ class LiveDisplay:
         pace = self.pace
         failures = f"  [red]{pace.n_failed} failed[/red]" if pace.n_failed else ""
         note = f"{pace.images_per_second:,.0f} images/s  {left_text(pace)}{failures}"
-        self.progress.update(self.overall, completed=pace.n_ended, note=note)
+        n_jobs = len(pace.jobs)
+        self.progress.update(self.overall, total=n_jobs, completed=pace.n_ended, note=note)

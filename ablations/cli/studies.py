@@ -24,10 +24,9 @@ from ablations.cli.terminal import console, print_json
 from ablations.errors import SpecError, StudyNotFoundError, counted
 
 if TYPE_CHECKING:
-    from ablations.executors.base import Event
     from ablations.options import RunOptions
     from ablations.preparation import Prepared
-    from ablations.progress import Observer, Planned, Waiting
+    from ablations.progress import Observer, Told
     from ablations.spec import StudySpec
     from ablations.tracking.tracker import Tracker
 
@@ -60,7 +59,7 @@ def plan(  # noqa: PLR0913 (a command's options)
     Example: ablations plan studies/lenet-notes.yaml
     """
     from ablations.cli import listings
-    from ablations.cli.resolution import resolution_json, resolution_text
+    from ablations.cli.resolution import looks_json, looks_text, resolution_json, resolution_text
     from ablations.options import RunOptions
 
     options = RunOptions(
@@ -72,22 +71,26 @@ def plan(  # noqa: PLR0913 (a command's options)
         study_file=study,
     )
     prepared, store = _planned(study, settings, options)
-    stored = store.stored_runs() if store else []
-    changes = store.changes(prepared.plan) if store else []
-    plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
-    measured = prepared.measured(stored) if measure else None
-    estimate = prepared.estimate(stored, measured)
-    seen = resolution_json(plan)
+    plan, comparison = prepared.plan, prepared.comparison
+    stored = store.stored_runs(plan.spec.endpoint.metric) if store else []
+    changes = store.changes(plan) if store else []
+    past = store.past(prepared.plan_json) if store and plan.spec.looks else []
+    states = prepared.states(stored, past)
+    measured = prepared.measured(states) if measure else None
+    estimate = prepared.estimate(stored, states, measured)
+    seen, looks = resolution_json(plan), looks_json(plan)
     if as_json:
         content = listings.plan_json(plan, states, comparison)
         content |= {"changes": changes, **listings.estimate_json(estimate, measured)}
-        content |= {"resolution": seen}
+        content |= {"resolution": seen, "looks": looks}
         print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
         if runs:
             listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
+        if looks:
+            console().print(looks_text(looks), highlight=False)
         if text := resolution_text(seen, plan.spec.endpoint.margin):
             console().print(text, highlight=False)
         listings.show_estimate(estimate, measured, console())
@@ -212,7 +215,7 @@ def _preparing_report(observe: Observer) -> Observer:
     """The same, loading what a report needs while the first runs train: that takes seconds."""
     loading = Thread(target=import_module, args=("ablations.cli.reporting",), daemon=True)
 
-    def observed(event: Event | Planned | Waiting) -> None:
+    def observed(event: Told) -> None:
         from ablations.executors.base import Began
 
         if isinstance(event, Began) and loading.ident is None:

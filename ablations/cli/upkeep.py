@@ -23,7 +23,7 @@ def sync(tracking_uri: TrackingUri = None, work_dir: WorkDir = WORK_DIR) -> None
 
     Example: ablations sync
     """
-    from ablations.tracking.tracker import sync_outbox
+    from ablations.tracking.syncing import sync_outbox
 
     n = sync_outbox(work_dir, tracking_uri)
     typer.echo(f"{counted(n, 'run')} stored" if n else "nothing was waiting")

@@ -76,12 +76,12 @@ class MlflowStore:
             self._client = open_client(self.uri)
         return self._client
 
-    def stored_runs(self) -> list[StoredRun]:
-        """Every run of every study in the store."""
+    def stored_runs(self, metric: str = "") -> list[StoredRun]:
+        """Every run of every study in the store, with its value of that metric if one is named."""
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
             found = search_runs(self.client, experiments, run_filter(kind=names.KIND_RUN))
-            return [_stored(run) for run in found if names.TAG_STATE in run.data.tags]
+            return [_stored(run, metric) for run in found if names.TAG_STATE in run.data.tags]
 
     def open_studies(self) -> list[str]:
         """Studies whose parent run is marked RUNNING."""
@@ -366,7 +366,7 @@ def _open(run: Run, hosts: Mapping[str, str]) -> OpenRun:
     )
 
 
-def _stored(run: Run) -> StoredRun:
+def _stored(run: Run, metric: str) -> StoredRun:
     tags = run.data.tags
     prefix = names.TAG_PROBE_PREFIX
     return StoredRun(
@@ -384,4 +384,5 @@ def _stored(run: Run) -> StoredRun:
         n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
         arm=tags[names.TAG_ARM],
         seed=int(tags[names.TAG_SEED]),
+        value=run.data.metrics.get(metric),
     )

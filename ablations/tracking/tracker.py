@@ -11,7 +11,6 @@ import logging
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from ablations.identity import with_present_keys
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, RunState, StoredRun
-from ablations.tracking.locks import folder_lock, history_lock, store_lock
+from ablations.seeding import cell_of, seeding_of, stored_outcomes
+from ablations.tracking.locks import history_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
 from ablations.tracking.store import MlflowStore, exists, run_filter, search_runs
@@ -55,20 +55,33 @@ class Tracker:
         Raises:
             StoreError: The store cannot be reached.
         """
-        content, parents = plan.to_dict(), self.store.parents()
-        parent = parents.pop(plan.spec.study, None)
+        content = plan.to_dict()
+        parent = self.store.parents().get(plan.spec.study)
+        past = self.past(content)
         if parent is None:
-            past = history.adopted(self._histories(parents), content)
             texts = self._trained_elsewhere(plan) + [
                 f"new here, but study {item['study']!r} has shown verdicts on "
                 f"{_some(list(item['shown']))}: they count as shown in this study too"
                 for item in past
             ]
         else:
-            past = history.remembering(self._history(parent), self._histories(parents), content)
             texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
         stamped = history.deviations(history.extended(past, content), content)
         return texts + [f"the report will bear the stamp: {one.text}" for one in stamped]
+
+    def past(self, plan: Mapping[str, Any]) -> history.History:
+        """What was planned and shown before of a study, or of another's contrasts that are its too.
+
+        Args:
+            plan: `plan.json`, stored or not.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+        parents = self.store.parents()
+        parent = parents.pop(plan["study"], None)
+        own = self._history(parent) if parent else []
+        return history.remembering(own, self._histories(parents), plan)
 
     def _trained_elsewhere(self, plan: Plan) -> list[str]:
         planned = {run.run_key for run in plan.runs}
@@ -180,11 +193,15 @@ class Tracker:
         """Whether there is no store yet, and nothing that waits for it: all that it could hold."""
         return not exists(self.store.uri) and not self.n_waiting()
 
-    def stored_runs(self) -> list[StoredRun]:
-        """Every run the store holds, of every study; looking makes none."""
+    def stored_runs(self, metric: str = "") -> list[StoredRun]:
+        """Every run the store holds, of every study; looking makes none.
+
+        Args:
+            metric: The one whose value is told of each.
+        """
         if not exists(self.store.uri):
             return []
-        stored, former = self.store.stored_runs(), self.former
+        stored, former = self.store.stored_runs(metric), self.former
         return [replace(run, run_key=former.get(run.run_key, run.run_key)) for run in stored]
 
     def add_run(self, study: str, trained: RunRecord, files: Mapping[str, bytes]) -> None:
@@ -291,15 +308,18 @@ class Tracker:
         return sum(1 for _ in self.outbox.entries(self.store.uri))
 
     def is_whole(self, study: str) -> bool:
-        """Whether every run of a study's stored plan has ended, well or not."""
-        ended = {
-            run.run_key
-            for run in self.stored_runs()
-            if run.study == study and run.state is not RunState.INTERRUPTED
-        }
+        """Whether every run that a study's stored plan asks for has ended, well or not."""
         parent = self.store.parents().get(study)
         plan = self._plan(parent, study) if parent else {}
-        return bool(plan) and all(run["run_key"] in ended for run in plan["runs"])
+        if not plan:
+            return False
+        stored = [r for r in self.stored_runs(plan["endpoint"]["metric"]) if r.study == study]
+        ended = {run.run_key for run in stored if run.state is not RunState.INTERRUPTED}
+        planned, seeding = plan["runs"], seeding_of(plan, self._history(parent or ""))
+        if seeding is not None:
+            standing = seeding.standing(stored_outcomes(planned, stored))
+            planned = [r for r in planned if standing.is_wanted(cell_of(r), r["seed"])]
+        return all(run["run_key"] in ended for run in planned)
 
     def close_study(self, study: str, status: str) -> None:
         """Bring the last entries in and end the parent run with MLflow's `status`.
@@ -364,30 +384,6 @@ class Tracker:
 
     def _read_json(self, run_id: str, name: str, default: Any) -> Any:
         return with_present_keys(self.store.read_json(run_id, name, default), self.former)
-
-
-def sync_outbox(work_dir: Path, given: str | None = None) -> int:
-    """Bring every waiting entry into the store it is for; how many that was.
-
-    Args:
-        work_dir: The working folder with the outbox.
-        given: Only entries for this store; by default those of every store.
-
-    Raises:
-        StoreError: A store cannot be reached; its entries are kept.
-        LockedError: A driver is at work in the folder, or on one of the stores.
-    """
-    with folder_lock(work_dir, "`ablations sync`"), ExitStack() as stores:
-        Outbox(work_dir).sweep()
-        waiting = {(e.tracking_uri, e.study) for _, e in Outbox(work_dir).entries(given)}
-        trackers = {uri: Tracker(uri, work_dir) for uri in sorted({uri for uri, _ in waiting})}
-        for uri in trackers:
-            stores.enter_context(store_lock(uri, "`ablations sync`"))
-        n_written = sum(tracker.drain() for tracker in trackers.values())
-        for uri, study in sorted(waiting):  # their driver could not say that they had ended
-            is_whole = trackers[uri].is_whole(study)
-            trackers[uri].close_study(study, "FINISHED" if is_whole else "KILLED")
-        return n_written
 
 
 def _some(names: Sequence[str]) -> str:

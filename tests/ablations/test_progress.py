@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ablations.progress import Pace
+from ablations.progress import Continued, Pace
 
 
 def test_the_time_left_falls_to_nothing(told):
@@ -26,3 +26,17 @@ def test_runs_that_failed_before_count_as_failed_unless_trained_again(told):
     pace = Pace()
     pace.take(replace(planned, states=states, jobs=planned.jobs[:1]))
     assert pace.n_failed == 3
+
+
+def test_a_further_round_adds_its_runs_and_takes_back_the_failures_it_trains_again(told):
+    planned = told[0]
+    states = {**planned.states, planned.jobs[3].run.run_key: "failed"}
+    pace = Pace()
+    pace.take(replace(planned, states=states, jobs=planned.jobs[:2]))
+    assert (len(pace.jobs), pace.n_failed) == (2, 1)
+    for event in told[1:4]:
+        pace.take(event)
+    before = pace.seconds_left
+    pace.take(Continued(planned.jobs[2:], 2, (), 5))
+    assert (len(pace.jobs), pace.n_failed, pace.n_workers) == (4, 0, 2)
+    assert pace.seconds_left > before / 2

@@ -23,7 +23,7 @@ from ablations.runner import run_study
 from ablations.study_file import parse_study
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import sync_outbox
+from ablations.tracking.syncing import sync_outbox
 from reports.collect import collect_study
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]

@@ -19,7 +19,7 @@ INLINE = ("--executor", "inline", "--device", "cpu")
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    keys = {"study", "spec", "design", "arms", "runs", "resolution", "warnings", "changes"}
+    keys = {"study", "spec", "design", "arms", "runs", "resolution", "looks", "warnings", "changes"}
     assert set(content) == keys | {"estimated_seconds", "estimated_from", "measured"}
     assert (content["estimated_from"], content["measured"]) == ([], None)
     assert content["design"] == {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec
 from ablations.tracking.outbox import Entry
+from ablations.tracking.tracker import Tracker
 
 STORE = "sqlite:////nowhere/mlflow.db"
 
@@ -39,3 +42,29 @@ def entry(outcome: Outcome) -> Callable[..., Entry]:
         return Entry(**{**usual, **changes})
 
     return make
+
+
+@pytest.fixture
+def tracker(store_uri, home) -> Tracker:
+    return Tracker(store_uri, home / ".ablations")
+
+
+@pytest.fixture
+def break_store(store_uri):
+    """Makes every call to the store fail inside, until the block is left."""
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        path = store_uri.removeprefix("sqlite:///")
+        _execute(path, "ALTER TABLE runs RENAME TO runs_away")
+        yield
+        _execute(path, "ALTER TABLE runs_away RENAME TO runs")
+
+    return broken
+
+
+def _execute(path: str, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()

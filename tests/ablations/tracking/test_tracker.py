@@ -2,47 +2,17 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from ablations.errors import LockedError, StoreError
+from ablations.errors import StoreError
 from ablations.record import StoredRun
 from ablations.tracking import tracker as trackers
-from ablations.tracking.locks import folder_lock, history_lock, store_lock
-from ablations.tracking.outbox import Entry
+from ablations.tracking.locks import history_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.tracker import Tracker, sync_outbox
-
-
-@pytest.fixture
-def tracker(store_uri, home) -> Tracker:
-    return Tracker(store_uri, home / ".ablations")
-
-
-@pytest.fixture
-def break_store(store_uri):
-    """Makes every call to the store fail inside, until the block is left."""
-
-    @contextmanager
-    def broken() -> Iterator[None]:
-        path = store_uri.removeprefix("sqlite:///")
-        _execute(path, "ALTER TABLE runs RENAME TO runs_away")
-        yield
-        _execute(path, "ALTER TABLE runs_away RENAME TO runs")
-
-    return broken
-
-
-def _execute(path: str, statement: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+from ablations.tracking.tracker import Tracker
 
 
 def _artifact(tracker: Tracker, study: str, name: str):
@@ -228,78 +198,9 @@ def test_a_report_that_a_driver_has_overtaken_is_not_stored_over_that_drivers_ow
     assert _artifact(tracker, "example", "history.json")[-1]["shown"]  # a person has seen it
 
 
-def test_sync_stores_every_waiting_entry_in_the_store_it_is_for(
-    tracker, entry, store_uri, home, children_of
-):
-    other = f"sqlite:///{home / 'other.db'}"
-    (home / "other.db").write_bytes((home / "mlflow.db").read_bytes())
-    tracker.outbox.put(entry(tracking_uri=store_uri))
-    tracker.outbox.put(entry(tracking_uri=other))
-    assert sync_outbox(home / ".ablations") == 2
-    assert [len(children_of("example", uri)) for uri in (store_uri, other)] == [1, 1]
-    assert sync_outbox(home / ".ablations") == 0
-
-
-def test_sync_ends_a_study_as_finished_only_if_all_of_it_is(tracker, plan, outcome, home):
-    trained = {"recipe": {"epochs": 2, "batch_size": 32}}
-    alone = {"design": "arms", "factors": {}, "seeds": 1}
-    tracker.open_study(plan(study="whole", **trained, **alone))
-    tracker.open_study(plan(study="cut", **trained))
-    record = outcome.record.as_attempt(1)
-    for study in ("whole", "cut"):
-        where = (tracker.store.uri, study, record.run_key, record.env_key, 1)
-        tracker.outbox.put(Entry(*where, record, (), {}))
-    assert sync_outbox(home / ".ablations") == 2
-    ended = {
-        study: tracker.store.client.get_run(run_id).info.status
-        for study, run_id in tracker.store.parents().items()
-    }
-    assert ended == {"whole": "FINISHED", "cut": "KILLED"}
-
-
-def test_sync_of_one_store_leaves_the_others_entries(tracker, entry, store_uri, home):
-    tracker.outbox.put(entry(tracking_uri="http://127.0.0.1:9"))
-    assert sync_outbox(home / ".ablations", store_uri) == 0
-    with pytest.raises(StoreError, match=r"tracking store http://127\.0\.0\.1:9"):
-        sync_outbox(home / ".ablations")
-    assert len(list(tracker.outbox.entries())) == 1
-
-
 def test_a_server_that_is_down_refuses_a_study_before_it_starts(home, plan):
     with pytest.raises(StoreError, match=r"tracking store http://127\.0\.0\.1:9"):
         Tracker("http://127.0.0.1:9", home).open_study(plan())
-
-
-def test_sync_is_refused_while_a_driver_is_at_work_in_the_folder(tracker, home):
-    work = home / ".ablations"
-    with (
-        folder_lock(work, "run of study 'other'"),
-        pytest.raises(LockedError, match=r"\.ablations: run of study 'other' .* is at work"),
-    ):
-        sync_outbox(work)
-
-
-def test_sync_is_refused_while_a_driver_is_at_work_on_the_store(tracker, entry, store_uri, home):
-    tracker.outbox.put(entry(tracking_uri=store_uri))
-    with (
-        store_lock(store_uri, "run of study 'other'"),
-        pytest.raises(LockedError, match=r"tracking store .*: run of study 'other' .* is at work"),
-    ):
-        sync_outbox(home / ".ablations")
-    assert tracker.n_waiting() == 1
-
-
-@pytest.mark.parametrize("name", [".writing-abc", ".removing-0123-1-0"])
-def test_opening_a_study_and_syncing_sweep_what_a_killed_driver_left(tracker, plan, entry, name):
-    def leave():
-        tracker.outbox.put(entry()).rename(tracker.outbox.folder / name)
-
-    leave()
-    tracker.open_study(plan())
-    assert list(tracker.outbox.folder.iterdir()) == []
-    leave()
-    assert sync_outbox(tracker.outbox.folder.parent) == 0
-    assert list(tracker.outbox.folder.iterdir()) == []
 
 
 def test_a_plan_that_a_newer_version_stored_is_not_written_over(tracker, plan):
@@ -346,16 +247,6 @@ def test_an_outcome_that_nothing_can_take_is_named(tracker, plan, outcome, break
         tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
 
 
-def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, break_store, tmp_path):
-    tracker.open_study(plan())
-    with break_store():
-        tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
-        with pytest.raises(StoreError):
-            tracker.close_study("example", "FINISHED")
-    assert trackers.sync_outbox(tracker.outbox.folder.parent) == 1
-    assert tracker.store.open_studies() == []
-
-
 def test_a_report_waits_while_another_process_writes_the_history(tracker, plan):
     made = plan()
     tracker.open_study(made)
@@ -378,3 +269,47 @@ def test_files_given_with_the_plan_lie_beside_it_and_take_the_place_of_older_one
     _, parent = tracker.store.parent("example")
     assert tracker.store.read_file(parent, "labels-0.npz") == b"now"
     assert tracker.store.read_file(parent, "plan.json") is not None
+
+
+def test_the_past_of_a_study_is_its_own_and_what_others_have_shown_of_it(tracker, plan):
+    first, renamed = plan().to_dict(), plan(study="renamed").to_dict()
+    assert tracker.past(first) == []
+    tracker.open_study(plan())
+    tracker.store_report(first, {}, "", {"activation=relu - control": [0, 1]})
+    (own,) = tracker.past(first)
+    assert own["digest"] == first["digest"]
+    (adopted,) = tracker.past(renamed)
+    assert (adopted["study"], adopted["shown"]) == ("example", own["shown"])
+
+
+def test_the_value_of_a_metric_is_told_of_each_run_where_it_is_asked_for(tracker, plan, outcome):
+    tracker.open_study(plan())
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
+    (plain,), (measured,) = tracker.stored_runs(), tracker.stored_runs("test/accuracy")
+    assert plain.value is None
+    assert measured.value == outcome.record.metrics["test/accuracy"]
+    (probed,) = tracker.stored_runs("probe/shift/accuracy_1")
+    assert probed.value == outcome.measurements[0].metrics["probe/shift/accuracy_1"]
+    assert tracker.stored_runs("test/nothing")[0].value is None
+
+
+def test_a_study_with_looks_is_whole_when_no_arm_is_asked_for_more(tracker, plan, outcome):
+    made = plan(seeds={"looks": [3, 6]}, recipe={"epochs": 2, "batch_size": 32})
+    tracker.open_study(made)
+
+    def end(seeds, values):
+        for run in (run for run in made.runs if run.seed in seeds):
+            value = values[run.arm] + run.seed / 100
+            record = replace(
+                outcome.record,
+                run_key=run.run_key,
+                arm=run.arm,
+                seed=run.seed,
+                metrics={**outcome.record.metrics, "test/accuracy": value},
+            )
+            tracker.add_run("example", record.as_attempt(1), {})
+
+    end(range(2), {"control": 0.5, "activation=relu": 0.8})
+    assert not tracker.is_whole("example")
+    end([2], {"control": 0.5, "activation=relu": 0.8})
+    assert tracker.is_whole("example")  # a clear difference at three seeds
