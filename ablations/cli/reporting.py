@@ -136,13 +136,17 @@ def slug(name: str) -> str:
 
 
 def shown_seeds(results: Mapping[str, Any]) -> dict[str, list[int]]:
-    """By contrast with a planned verdict in this report: the seeds behind it."""
+    """By contrast with a planned verdict in this report: the seeds behind it.
+
+    At a look those of lost runs too: the look was at all of them.
+    """
     values = {
         arm["name"]: arm["values"] for arm in results["arms"] if arm["comparison"] == "shared"
     }
     return {
         item["name"]: sorted(
-            int(seed) for seed in set(values[item["arm"]]) & set(values[item["control"]])
+            {int(seed) for seed in set(values[item["arm"]]) & set(values[item["control"]])}
+            | (set(item["missing_pairs"]) if item["method"] == "sequential" else set())
         )
         for item in results["contrasts"]
         if item["verdict"]

@@ -46,9 +46,12 @@ def test_only_planned_verdicts_count_as_shown():
             "flags": ["extended_after_results"],
         },
     ]
+    contrasts = [{**one, "method": "paired", "missing_pairs": [2]} for one in contrasts]
     tuned = [{**contrasts[0], "comparison": "tuned", "name": "a - control, tuned"}]
     shared = [{**contrast, "comparison": "shared"} for contrast in contrasts]
     assert shown_seeds({"arms": arms, "contrasts": shared + tuned}) == {"a - control": [0, 1]}
+    looked_at = [{**shared[0], "method": "sequential"}]  # at a look, the run that was lost too
+    assert shown_seeds({"arms": arms, "contrasts": looked_at}) == {"a - control": [0, 1, 2]}
 
 
 def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file, store_uri, home):
