@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -298,6 +298,12 @@ class Claim:
         """The claim as it stands in `plan.json`."""
         found = {"name": self.name, "sides": list(self.sides), "said": self.said}
         return {**asdict(self), **found, "digest": self.digest}
+
+
+def claim_from(raw: Mapping[str, Any]) -> Claim:
+    """The claim that `Claim.to_dict` wrote."""
+    own = {one.name: raw[one.name] for one in fields(Claim)}
+    return Claim(**{**own, "statement": statement_from(raw["statement"])})
 
 
 def statement_from(raw: Mapping[str, Any] | None) -> Statement | None:

@@ -33,6 +33,7 @@ POINTS = {
     "state_written": "the child is whole; its entry is still in the outbox",
     "entry_removing": "an outbox entry that is stored is no longer one; its files are there",
     "run_kept": "a run is stored; its checkpoint is still there",
+    "round_ended": "all that was to be done at once is stored; what comes next is not planned",
     # The driver, tuning.
     "trial_stored": "a trial is in the outbox or the store; the journal does not have it",
     "tuning_ended": "every trial has ended; the plan does not have the recipes they chose",

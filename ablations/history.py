@@ -47,6 +47,7 @@ def entry(plan: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         "endpoint": plan["endpoint"],
         "control_levels": _controls(plan),
         "seeds": plan["seeds"],
+        **({"looks": plan["looks"]} if "looks" in plan else {}),
         "arms": _keys(plan),
         "claims": {
             one["digest"]: {"text": one["text"], "said": one["said"]} for one in _claims(plan)
@@ -118,15 +119,28 @@ def claims_past(history: History, plan: Mapping[str, Any]) -> dict[str, ClaimPas
         history: Has `plan` in it.
         plan: `plan.json`.
     """
-    seen_ms = min((_seen_ms(past) for past in history if past.get("seen")), default=None)
-    now = {one["digest"]: one for one in _claims(plan)}
+    now, late = {one["digest"]: one for one in _claims(plan)}, late_claims(history, plan)
     found = {}
     for key, one in now.items():
         stored_ms = min(p["stored_ms"] for p in history if key in p.get("claims", {}))
-        is_late = seen_ms is not None and seen_ms < stored_ms
-        former = _former(history, one, set(now), stored_ms) if is_late else ""
-        found[key] = ClaimPast(stored_ms, is_late, former)
+        former = _former(history, one, set(now), stored_ms) if key in late else ""
+        found[key] = ClaimPast(stored_ms, key in late, former)
     return found
+
+
+def late_claims(history: History, plan: Mapping[str, Any]) -> set[str]:
+    """Digests of the claims of `plan` that were first stored once numbers had been seen.
+
+    One that is not stored yet is late where any have been.
+    """
+    seen_ms = min((_seen_ms(past) for past in history if past.get("seen")), default=None)
+    if seen_ms is None:
+        return set()
+    first = {
+        one["digest"]: [p["stored_ms"] for p in history if one["digest"] in p.get("claims", {})]
+        for one in _claims(plan)
+    }
+    return {key for key, stored in first.items() if not stored or seen_ms < min(stored)}
 
 
 def _former(history: History, one: Mapping[str, Any], now: set[str], stored_ms: int) -> str:
@@ -152,16 +166,31 @@ def shown_seeds(history: History, plan: Mapping[str, Any]) -> dict[str, list[int
 
     A contrast that was shown the other way round was shown.
     """
+    return {name: seeds for name, (seeds, _) in _first_shown(history, plan).items()}
+
+
+def shown_looks(history: History, plan: Mapping[str, Any]) -> dict[str, list[int]]:
+    """By contrast of `shown_seeds`: the looks that were planned then; empty for none.
+
+    Looks that are planned once a verdict has been shown are none that it was planned with.
+    """
+    return {name: looks for name, (_, looks) in _first_shown(history, plan).items()}
+
+
+def _first_shown(
+    history: History, plan: Mapping[str, Any]
+) -> dict[str, tuple[list[int], list[int]]]:
+    """Seeds and looks behind the verdict on the fewest seeds, by contrast of `plan`."""
     found = {}
     for name, pair in _pairs(plan).items():
-        seeds = [
-            one["seeds"]
+        shown = [
+            (one["seeds"], past.get("looks", []))
             for past in history
             for one in past["shown"].values()
             if _sides(one) == frozenset(pair)
         ]
-        if seeds:
-            found[name] = min(seeds, key=len)
+        if shown:
+            found[name] = min(shown, key=lambda one: len(one[0]))
     return found
 
 
@@ -197,6 +226,10 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
         for key, value in now["endpoint"].items()
         if first["endpoint"].get(key) != value
     ]
+    looks, before = now.get("looks", []), first.get("looks", [])
+    if looks != before:
+        text = f"looks were planned at {_told(before)} {when}, now at {_told(looks)}"
+        found.append(Deviation("looks_changed", text))
     if any(levels not in now["control_levels"] for levels in first.get("control_levels", [])):
         found.append(Deviation("control_changed", f"the control was another network {when}"))
     elif not set(first["arms"].values()) & set(now["arms"].values()):
@@ -239,6 +272,10 @@ def _claim_deviations(
     }
     for text in gone:
         yield Deviation("claims_dropped", f"claim {text!r} was dropped after results were shown")
+
+
+def _told(looks: Sequence[int]) -> str:
+    return f"{', '.join(map(str, looks))} seeds" if looks else "the end alone"
 
 
 def _controls(plan: Mapping[str, Any]) -> list[Any]:

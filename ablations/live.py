@@ -57,7 +57,7 @@ class Snapshot:
 
     Attributes:
         is_searching: Whether it is at the trials by which recipes are chosen, before the runs.
-        n_jobs: Trials, or runs to train or probe; `n_ended` of them are over.
+        n_jobs: Trials, or runs to train or probe, as far as is known; `n_ended` of them are over.
         n_failed: Failed runs of the study, of earlier calls too.
         seconds_left: From its pace so far; None before the first epoch.
         written_ms: When this was so.

@@ -221,6 +221,7 @@ class Plan:
             "matrix": self.matrix,
             **self.rules,
             "seeds": list(spec.seeds),
+            **({"looks": list(spec.looks)} if spec.looks else {}),
             "root_seed": spec.root_seed,
             "curves": ", ".join(dict.fromkeys(run.curves for run in self.runs)),
             "probes": [probe.plain() for probe in spec.probes],

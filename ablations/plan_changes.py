@@ -28,6 +28,7 @@ def plan_changes(old: PlanJson, new: PlanJson) -> list[str]:
         *_every_run(old, new),
         *_arms(old, new),
         *_seeds(old["seeds"], new["seeds"]),
+        *_looks(old.get("looks", []), new.get("looks", [])),
         *_endpoint(old["endpoint"], new["endpoint"]),
         *_probes(old["probes"], new["probes"]),
         *_claims(old.get("claims", []), new.get("claims", [])),
@@ -98,6 +99,12 @@ def _seeds(old: Sequence[int], new: Sequence[int]) -> Iterator[str]:
             f"seeds left out: {', '.join(map(str, dropped))}; their runs stay stored and are in no "
             "report of this plan"
         )
+
+
+def _looks(old: Sequence[int], new: Sequence[int]) -> Iterator[str]:
+    if list(old) != list(new):
+        before, now = (", ".join(map(str, looks)) or "none" for looks in (old, new))
+        yield f"looks were {before}, now {now}: what is decided may change, and nothing is trained"
 
 
 def _endpoint(old: PlanJson, new: PlanJson) -> Iterator[str]:

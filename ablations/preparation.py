@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ablations import compiler, data, devices, labels, pace
+from ablations import compiler, data, devices, history, labels, pace
 from ablations.arms import Arm, DataFacts
 from ablations.checkpoints import Checkpoint, Checkpoints
 from ablations.differences import Comparison, compare
@@ -25,6 +25,7 @@ from ablations.ordering import ordered
 from ablations.outcomes import Job
 from ablations.plan import RunSpec, make_plan, run_states, training_macs
 from ablations.record import StoredRun
+from ablations.seeding import Cell, Ending, Seeding, seeding_of, stored_outcomes, with_spared
 from ablations.spec import TUNING_SEED, DataSpec, StudySpec
 from ablations.study_file import plugin_source
 from ablations.timing import Measured
@@ -163,13 +164,43 @@ class Prepared:
             self._env_keys[precision] = devices.environment(self.device, precision).env_key
         return self._env_keys[precision]
 
-    def states(self, stored: Sequence[StoredRun]) -> dict[str, str]:
-        """See `run_states`."""
-        return run_states({run.run_key: self.env_key(run) for run in self.plan.runs}, stored)
+    @property
+    def plan_json(self) -> dict[str, Any]:
+        """See `Plan.to_dict`."""
+        return self.plan.to_dict()
 
-    def measured(self, stored: Sequence[StoredRun]) -> dict[str, Measured | None]:
-        """The pace of every arm that is still to be trained, timed now and kept for later plans."""
-        states = self.states(stored)
+    def states(
+        self, stored: Sequence[StoredRun], past: history.History | None = None
+    ) -> dict[str, str]:
+        """See `run_states`; with looks, runs that none of them will ask for are `spared`.
+
+        Args:
+            stored: What the store holds, of any study; for looks with values of the endpoint.
+            past: The study's history.
+        """
+        states = run_states({run.run_key: self.env_key(run) for run in self.plan.runs}, stored)
+        seeding = self.seeding(past or [])
+        if seeding is None:
+            return states
+        standing = seeding.standing(self.outcomes(stored))
+        return with_spared(states, self.plan_json["runs"], standing)
+
+    def seeding(self, past: history.History) -> Seeding | None:
+        """How the study adds seeds; None where it plans no looks."""
+        return seeding_of(self.plan_json, past) if self.spec.looks else None
+
+    def outcomes(self, stored: Sequence[StoredRun]) -> dict[Cell, dict[int, Ending]]:
+        """What planned runs have come to in the environment they would be trained in here."""
+        env_keys = {run.run_key: self.env_key(run) for run in self.plan.runs}
+        here = [held for held in stored if env_keys.get(held.run_key) == held.env_key]
+        return stored_outcomes(self.plan_json["runs"], here)
+
+    def measured(self, states: Mapping[str, str]) -> dict[str, Measured | None]:
+        """The pace of every arm that is still to be trained, timed now and kept for later plans.
+
+        Args:
+            states: From `states`.
+        """
         first: dict[str, RunSpec] = {}
         for run in self.plan.runs:
             if states[run.run_key] in TRAINED_STATES:
@@ -188,10 +219,14 @@ class Prepared:
     def estimate(
         self,
         stored: Sequence[StoredRun],
+        states: Mapping[str, str],
         measured: Mapping[str, Measured | None] | None = None,
         trials: Sequence[StoredRun] = (),
     ) -> Estimate:
-        """See `ablations.estimates`; what tuning still takes is as long as what it stands for."""
+        """See `ablations.estimates`; with looks, of all runs that they may ask for.
+
+        What tuning still takes is as long as the runs that stand for it.
+        """
         searches = {one.arm: one for one in self.search_states(trials)}
         first = {run.arm: run for run in reversed(self.plan.runs)}
         later = [
@@ -202,7 +237,7 @@ class Prepared:
         timed = {arm: one.images_per_second for arm, one in (measured or {}).items() if one}
         return estimate(
             self.plan,
-            self.states(stored),
+            states,
             Known(stored, pace.read(), timed),
             self.env_key,
             self.n_at_a_time,
@@ -230,12 +265,17 @@ class Prepared:
     def stacks(self, jobs: Sequence[Job], planned: Sequence[RunSpec] | None = None) -> list[Stack]:
         """The jobs as workers are given them; see `ablations.grouping`.
 
-        `planned` are the runs that stacks are made for: by default the plan's.
+        Args:
+            jobs: What is to be done.
+            planned: The runs that stacks are made for; by default the plan's, and with looks those
+                that the first of them fills.
         """
+        if planned is None:
+            at_once = self.spec.seeds[: self.spec.looks[0]] if self.spec.looks else self.spec.seeds
+            planned = [run for run in self.plan.runs if run.seed in at_once]
         most = self.options.stack or (MOST if self.device.type == "cuda" else 1)
         memory = devices.memory_bytes(self.device) // self.n_at_a_time
-        runs = self.plan.runs if planned is None else planned
-        return grouped(jobs, runs, most=most, memory_bytes=memory)
+        return grouped(jobs, planned, most=most, memory_bytes=memory)
 
     def worker(self, jobs: Sequence[Job]) -> Worker:
         """What workers need for these jobs: each prepared data set once, in shared memory."""

@@ -21,7 +21,7 @@ class Planned:
 
     Attributes:
         states: Of every planned run by key.
-        jobs: What is to be done.
+        jobs: What is to be done; with looks, up to the first that is not decided by what is there.
         warnings: On arms that do not change what they say.
         changes: What the plan has other than the one stored before it.
         n_lost_trials: Trials that failed as often as they may: their arm is tuned with fewer.
@@ -55,13 +55,28 @@ class Searching:
 
 
 @dataclass(frozen=True)
+class Continued:
+    """Told before a further round: what the last has decided, and what it takes to go on.
+
+    Attributes:
+        left: Arms that get no more seeds.
+        up_to: The most seeds that an arm has after this round.
+    """
+
+    jobs: tuple[Job, ...]
+    n_workers: int
+    left: tuple[str, ...]
+    up_to: int
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Told when another driver is in the way: where, who it is, and that it is waited for."""
 
     text: str
 
 
-Told = Event | Planned | Searching | Waiting
+Told = Event | Planned | Searching | Continued | Waiting
 Observer = Callable[[Told], None]
 
 
@@ -69,7 +84,8 @@ class Pace:
     """How fast runs go, and how long the rest will take: of the search first, then of the runs.
 
     Attributes:
-        n_jobs: What is to be done of either; `n_ended` of it is over.
+        n_jobs: What is to be done of either, as far as is known; `n_ended` of it is over.
+        until: To where `seconds_left` is, in words; empty for the end.
     """
 
     def __init__(self) -> None:
@@ -77,18 +93,27 @@ class Pace:
         self.is_searching = False
         self.n_workers = 1
         self.n_jobs = self.n_ended = self.n_failed = self.n_images = 0
+        self.until = ""
         self._n_later, self._epochs_a_run = 0, 0.0
         self._epochs_left: dict[str, int] = {}
         self._arm_of: dict[str, str] = {}
+        self._states: Mapping[str, str] = {}
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
     def take(self, event: Told) -> None:
         """Count one event."""
         if isinstance(event, Planned):
             self._begin(event.n_workers)
-            self.is_searching = False
+            self.is_searching, self._states = False, event.states
+            self.until = " to the next look" if event.plan.spec.looks else ""
             self.n_jobs = len(event.jobs)
             self.n_failed = n_failed_before(event) + event.n_lost_trials
+            self._expect(event.jobs)
+        elif isinstance(event, Continued):
+            again = [self._states.get(job.run.run_key) for job in event.jobs]
+            self.n_failed -= again.count("failed")
+            self.n_workers = max(1, event.n_workers)
+            self.n_jobs += len(event.jobs)
             self._expect(event.jobs)
         elif isinstance(event, Searching):
             if not self.is_searching:
@@ -126,7 +151,7 @@ class Pace:
 
     @property
     def seconds_left(self) -> float | None:
-        """From the epochs measured so far; None before the first."""
+        """Of what is planned so far, from the epochs measured so far; None before the first."""
         everything = [second for seconds in self._seconds.values() for second in seconds]
         if not everything:
             return None

@@ -288,6 +288,7 @@ class StoredRun:
         images_per_second: Its pace.
         n_macs: Multiply-accumulates an image.
         search: Of a trial, the search that it is part of.
+        value: Its value of the metric that was asked for; None without one.
     """
 
     run_id: str
@@ -303,6 +304,7 @@ class StoredRun:
     arm: str = ""
     seed: int = 0
     search: str = ""
+    value: float | None = None
 
     @property
     def macs_per_second(self) -> float:

@@ -6,11 +6,10 @@ The command line and `run_study` come through here, whatever the executor. Build
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, starmap
 
-from ablations import faults, pace
+from ablations import faults, history, pace
 from ablations.alike import Alike
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.crew import Crew
@@ -19,20 +18,19 @@ from ablations.executors.local import LocalExecutor
 from ablations.jobs import Stack, Worker
 from ablations.live import LiveFile
 from ablations.options import RunOptions
-from ablations.outcomes import Job
+from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probe_cards import ProbeSpec
 from ablations.probes import ONCE_AN_ARM, PROBES, probe_key
-from ablations.progress import Observer, Planned, Searching, Told, Waiting
-from ablations.record import KIND_TUNING, TUNING_FILE, RunRecord, RunState, StoredRun
+from ablations.progress import Continued, Observer, Planned, Told, Waiting
+from ablations.record import RunRecord, RunState, StoredRun
+from ablations.seeding import Cell, Ending, Seeding, ending_of
 from ablations.spec import StudySpec
 from ablations.tracking.locks import driver_lock
 from ablations.tracking.store import tracking_uri
-from ablations.tracking.tracker import Tracker, as_json
-
-if TYPE_CHECKING:
-    from ablations.searching import Searches
+from ablations.tracking.tracker import Tracker
+from ablations.tuner import Tuner
 
 
 def run_study(
@@ -122,37 +120,39 @@ class _Driver:
         self.study, self.options = prepared.spec.study, prepared.options
         self.is_open = False
         self.changes: tuple[str, ...] = ()
-        self.searches: Searches | None = None
-        self.stored_tuning: dict[str, Any] = {}
-        if prepared.spec.tuning is not None:
-            self.stored_tuning = tracker.stored_tuning(self.study)
-            prepared.tuned_to(self.stored_tuning)
+        self.tuner = Tuner(prepared, tracker, observe, self._open) if prepared.spec.tuning else None
         if not tracker.is_new():
             self._open()
-        self.stored = tracker.stored_runs()
+        self.stored = self._stored_runs()
+        self.past: history.History = []
+        self.seeding: Seeding | None = None
+        self.states: dict[str, str] = {}
+        self.outcomes: dict[Cell, dict[int, Ending]] = {}
         self.in_flight: dict[str, Began] = {}
-        self.trials = tracker.stored_runs(KIND_TUNING) if prepared.spec.tuning else []
         self.attempts = Counter[str]()
-        for held in (*self.stored, *self.trials):
+        for held in (*self.stored, *(self.tuner.trials if self.tuner else ())):
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
 
-    def _open(self) -> None:
+    def _open(self) -> tuple[str, ...]:
         """Store the plan, once: before anything is trained or, in a new store, before it ends.
 
         Making a store takes longer than starting to train, and no run can be in it yet.
+
+        Returns:
+            What it has other than the plan stored before it.
         """
         if not self.is_open:
             files = self.prepared.label_files()
             self.changes = tuple(self.tracker.open_study(self.prepared.plan, files))
             self.is_open = True
+        return self.changes
 
     def run(self) -> None:
         """Do what is missing."""
         status = "KILLED"
         try:
-            rounds = filter(None, self._rounds())
-            first = next(rounds, None)
-            if first is not None:
+            rounds = self._rounds()
+            if first := next(rounds, []):
                 self._executor(first).run(chain([first], rounds), self._on_event)
             self._open()
             status = "FINISHED"
@@ -161,89 +161,83 @@ class _Driver:
             if self.is_open:
                 self.tracker.close_study(self.study, status)
 
-    def _rounds(self) -> Iterator[Sequence[Stack]]:
-        """What is done at one time: the trials of the searches, then the runs."""
-        if self.prepared.spec.tuning is not None:
-            yield from self._search()
-        yield self._report_runs()
+    def _rounds(self) -> Iterator[list[Stack]]:
+        """What is to be done, each part worked out when all of the last has ended.
 
-    def _report_runs(self) -> Sequence[Stack]:
-        states = self.prepared.states(self.stored)
-        self._link_ended(states)
-        jobs = self.prepared.ordered(self._jobs(states))
-        stacks = self.prepared.stacks(jobs)
-        n_workers = min(self.prepared.n_at_a_time, len(stacks))
-        plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
-        n_lost = self.searches.n_lost if self.searches else 0
-        self.observe(Planned(plan, states, tuple(jobs), n_workers, warnings, self.changes, n_lost))
-        return stacks
+        The trials by which recipes are chosen, then the runs at those recipes.
+        """
+        if self.tuner is not None:
+            yield from self.tuner.rounds()
+            self.is_open = self.is_open or self.tuner.is_stored
+        self._take_stock()
+        yield from self._report_rounds()
 
-    def _search(self) -> Iterator[Sequence[Stack]]:
-        """The trials that are missing, round by round; then the plan has the recipes they chose."""
-        from ablations.searching import Searches
-        from ablations.tuning import Journal
+    def _take_stock(self) -> None:
+        """What there is of the plan's runs, once all of them are known."""
+        if self.prepared.spec.looks and self.is_open:
+            self.past = self.tracker.past(self.prepared.plan_json)
+        self.seeding = self.prepared.seeding(self.past)
+        self.states = self.prepared.states(self.stored, self.past)
+        self.outcomes = self._outcomes_kept()
 
-        ours = [run for run in self.trials if run.study == self.study]
-        for run in ours:  # as of runs: a driver that was killed may not have come to remove them
-            if run.state.is_outcome:
-                self.prepared.checkpoints.of(run.run_key, run.env_key).remove()
-        states = (RunState.FINISHED, RunState.DIVERGED, RunState.INTERRUPTED)
-        plan = self.prepared.plan
-        searches = self.searches = Searches(
-            plan.spec,
-            plan.arms,
-            Journal(self.options.work_dir),
-            env_key=self.prepared.env_key,
-            held={run.run_key for run in ours},
-            stored=self._ended_trial,
-            failures=Counter(run.run_key for run in self.trials if run.state not in states),
-            is_patient=self.options.retry_failed,
-        )
-        for part in searches.rounds(self.prepared.is_named):
-            jobs = self.prepared.ordered([Job(run) for run in part.runs])
-            stacks = self.prepared.stacks(jobs, part.planned)
+    def _report_rounds(self) -> Iterator[list[Stack]]:
+        """All runs at once; with looks, up to the next that some arm needs, as long as one does."""
+        taken: set[str] = set()
+        in_play: frozenset[Cell] = frozenset()
+        while True:
+            standing = self.seeding.standing(self.outcomes) if self.seeding else None
+            runs = [
+                run
+                for run in self.prepared.plan.runs
+                if run.run_key not in taken
+                and (standing is None or standing.is_wanted(_cell(run), run.seed))
+            ]
+            if not runs:
+                return
+            self._link_ended(runs)
+            jobs = tuple(self.prepared.ordered(self._jobs(runs)))
+            stacks = self.prepared.stacks(jobs)
             n_workers = min(self.prepared.n_at_a_time, len(stacks))
-            counts = (searches.n_trials, searches.n_ended)
-            self.observe(Searching(plan, tuple(jobs), *counts, n_workers, self.changes))
-            self.changes = ()
-            yield stacks
-        faults.reach("tuning_ended")
-        found = searches.to_dict()
-        if found != self.stored_tuning:
-            self.prepared.tuned_to(found)
-            files = {**self.prepared.label_files(), TUNING_FILE: as_json(found)}
-            self.tracker.open_study(self.prepared.plan, files)
-            self.is_open = True
-
-    def _ended_trial(self, run: RunSpec) -> RunRecord | None:
-        """The record of a trial that was trained before, in this study or in another."""
-        held = newest(self.trials, run.run_key, self.prepared.env_key(run))
-        if held is None or not held.state.is_outcome:
-            return None
-        if held.study != self.study:
-            self._open()
-            self.tracker.link(self.study, held, run.arm)
-        return self.tracker.record_of(held)
+            if not taken:
+                plan, warnings = self.prepared.plan, self.prepared.comparison.warnings
+                n_lost = self.tuner.n_lost if self.tuner else 0
+                told = Planned(plan, self.states, jobs, n_workers, warnings, self.changes, n_lost)
+                self.observe(told)
+            elif standing is not None and jobs:
+                left = tuple(sorted(starmap(_label, in_play - standing.in_play)))
+                up_to = max(standing.reach.values())
+                self.observe(Continued(jobs, n_workers, left, up_to))
+            taken |= {run.run_key for run in runs}
+            in_play = standing.in_play if standing else in_play
+            if stacks:
+                yield stacks
+                faults.reach("round_ended")
 
     @property
     def _trained_states(self) -> set[str]:
         """The states whose runs are trained, for the first time or again."""
         if self.options.fresh:
-            return {"new", "elsewhere", "failed", "done", "diverged"}
-        return {"new", "elsewhere"} | ({"failed"} if self.options.retry_failed else set())
+            return {"new", "elsewhere", "spared", "failed", "done", "diverged"}
+        return {"new", "elsewhere", "spared"} | ({"failed"} if self.options.retry_failed else set())
 
     def _is_trained(self, run: RunSpec, state: str) -> bool:
         """Whether this call trains a run in that state."""
         return state in self._trained_states and self.prepared.is_chosen(run)
 
-    def _jobs(self, states: Mapping[str, str]) -> list[Job]:
-        jobs = []
+    def _outcomes_kept(self) -> dict[Cell, dict[int, Ending]]:
+        """What is stored of planned runs, but of those that this call trains."""
+        kept = self.prepared.outcomes(self.stored)
+        for run in self.prepared.plan.runs:
+            if self._is_trained(run, self.states[run.run_key]):
+                kept.get(_cell(run), {}).pop(run.seed, None)
+        return kept
+
+    def _jobs(self, runs: Iterable[RunSpec]) -> list[Job]:
         # Where tuning chose what an arm had anyway, one training is its run at both recipes.
-        once = {run.run_key: run for run in reversed(self.prepared.plan.runs)}
-        for run in filter(self.prepared.is_chosen, self.prepared.plan.runs):
-            if once[run.run_key] is not run:
-                continue
-            state = states[run.run_key]
+        once = {run.run_key: run for run in filter(self.prepared.is_chosen, runs)}
+        jobs = []
+        for run in once.values():
+            state = self.states[run.run_key]
             if self.options.fresh or state in ("done", "diverged"):
                 # A driver that was killed may have stored the run and not come to remove it.
                 self.prepared.checkpoint(run).remove()
@@ -289,27 +283,30 @@ class _Driver:
             None,
         )
 
-    def _link_ended(self, states: Mapping[str, str]) -> None:
+    def _link_ended(self, runs: Iterable[RunSpec]) -> None:
         """What another study of this store has run, well or not, is a child of this one too.
 
         Before the jobs are told: a link has what its record has, and lacks what was probed later.
         """
         ended = [
             run
-            for run in self.prepared.plan.runs
-            if states[run.run_key] in ("done", "diverged", "failed")
-            and not self._is_trained(run, states[run.run_key])
+            for run in runs
+            if self.states[run.run_key] in ("done", "diverged", "failed")
+            and not self._is_trained(run, self.states[run.run_key])
         ]
         foreign = [(run, self._stored(run)) for run in ended]
         foreign = [(run, stored) for run, stored in foreign if stored.study != self.study]
         for run, stored in foreign:
             self.tracker.link(self.study, stored, run.arm)
         if foreign:
-            self.stored = self.tracker.stored_runs()
+            self.stored = self._stored_runs()
+
+    def _stored_runs(self) -> list[StoredRun]:
+        return self.tracker.stored_runs(self.prepared.spec.endpoint.metric)
 
     def _executor(self, first: Sequence[Stack]) -> Executor:
         jobs = [job for stack in first for job in stack.jobs]
-        if self.searches is not None:  # whose rounds are followed by others
+        if self.prepared.spec.looks or self.tuner:  # a later round may have other arms
             jobs += [Job(run) for run in filter(self.prepared.is_chosen, self.prepared.plan.runs)]
         worker = self.prepared.worker(jobs)
         return (
@@ -327,6 +324,7 @@ class _Driver:
         if isinstance(event, Ended):
             self.in_flight.pop(event.outcome.job.run.run_key)
             self._keep(event)
+            self._note(event.outcome)
         self.observe(event)
 
     def _keep(self, event: Ended) -> None:
@@ -341,12 +339,28 @@ class _Driver:
         self.tracker.add_run(self.study, record, outcome.files)
         if run.trial is None:
             self.keep(record)
-        elif self.searches is not None:
+        elif self.tuner is not None:
             faults.reach("trial_stored")
-            self.searches.take(run, record)
+            self.tuner.take(run, record)
         faults.reach("run_kept")
         if record.state not in (RunState.INTERRUPTED, RunState.KILLED):
             self.prepared.checkpoint(run).remove()
+
+    def _note(self, outcome: Outcome) -> None:
+        """What the next round depends on."""
+        run, record = outcome.job.run, outcome.record
+        metrics = dict(record.metrics) if record else {}
+        for item in outcome.measurements:
+            metrics |= item.metrics
+        metric = self.prepared.spec.endpoint.metric
+        if record is None and metric not in metrics:
+            return
+        found = ending_of(record.state if record else RunState.FINISHED, metrics.get(metric))
+        if found is None or run.trial is not None:
+            return
+        for own in self.prepared.plan.runs:  # one training may be an arm's at both recipes
+            if own.run_key == run.run_key:
+                self.outcomes.setdefault(_cell(own), {})[own.seed] = found
 
     def _record_interrupted(self) -> None:
         if not self.in_flight:
@@ -360,3 +374,11 @@ class _Driver:
                 message="interrupted while it trained",
             )
             self._on_event(Ended(outcome, event.worker))
+
+
+def _label(arm: str, comparison: str) -> str:
+    return arm if comparison == "shared" else f"{arm} ({comparison})"
+
+
+def _cell(run: RunSpec) -> Cell:
+    return run.arm, run.comparison

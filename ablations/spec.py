@@ -27,6 +27,7 @@ from ablations.designs import level_text
 from ablations.layer_names import common_layers
 from ablations.probe_cards import ProbeSpec
 from ablations.search_space import Axis, Space, cells, fitted
+from ablations.seed_plan import LooksSpec, SeedPlan
 from ablations.strict import Strict
 
 Name = Annotated[
@@ -48,7 +49,6 @@ Acceptable = Literal[
 """Reasons to give no verdict that a study may overrule; its report then says so at the top."""
 DATASETS = ("fashion-mnist", "mnist", "kmnist", "cifar10", "digits")
 DATASET_PREFIXES = ("idx:", "images:", "npz:")
-MOST_SEEDS = 10_000
 TUNING_SEED = 1_000_000
 """Trial i of every arm has the seed `TUNING_SEED + i`, and they all the split of the first."""
 
@@ -215,17 +215,6 @@ def _arm(raw: Any) -> Any:
     return raw
 
 
-def _seed_list(raw: Any) -> Any:
-    if isinstance(raw, int) and raw > MOST_SEEDS:  # a slip of the hand, before it fills the memory
-        raise ValueError(f"must be at most {MOST_SEEDS} seeds, got {raw}")
-    return list(range(raw)) if isinstance(raw, int) else raw
-
-
-Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0, lt=2**31, strict=True)], ...], BeforeValidator(_seed_list)
-]
-
-
 class StudySpec(Strict):
     """One question about an architecture, and everything needed to answer it."""
 
@@ -246,7 +235,7 @@ class StudySpec(Strict):
     require: tuple[Annotated[dict[str, Any], Field(min_length=1)], ...] = ()
     overrides: tuple[OverrideSpec, ...] = ()
     arms: tuple[Annotated[ArmSpec, BeforeValidator(_arm)], ...] = ()
-    seeds: Seeds = (0, 1, 2, 3, 4)
+    seed_plan: SeedPlan = Field((0, 1, 2, 3, 4), alias="seeds")
     recipe: Recipe = Recipe()
     curves: Curves | None = None
     tuning: TuningSpec | None = None
@@ -274,9 +263,11 @@ class StudySpec(Strict):
                 raise ValueError(f"names {name!r} twice; drop one")
         return probes
 
-    @field_validator("seeds")
+    @field_validator("seed_plan")
     @classmethod
-    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    def _distinct_seeds(cls, seeds: tuple[int, ...] | LooksSpec) -> tuple[int, ...] | LooksSpec:
+        if isinstance(seeds, LooksSpec):
+            return seeds
         if not seeds:
             raise ValueError("needs at least one seed")
         if len(set(seeds)) < len(seeds):
@@ -297,6 +288,17 @@ class StudySpec(Strict):
         """As the file has it: one data set as a mapping, several as a list."""
         several = handler(value)
         return several if len(several) > 1 else several[0]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed that a run may have; with looks, those up to the last of them."""
+        chosen = self.seed_plan
+        return tuple(range(chosen.looks[-1])) if isinstance(chosen, LooksSpec) else chosen
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which the results are looked at; empty for once, at the end."""
+        return self.seed_plan.looks if isinstance(self.seed_plan, LooksSpec) else ()
 
     @property
     def dataset(self) -> DataSpec:

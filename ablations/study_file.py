@@ -168,7 +168,12 @@ def _validated(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[str]]:
 
 
 def _as_written(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[int | str, ...]:
-    """The path of a key in the file: one data set need not be written as a list."""
+    """The path of a key in the file: one data set need not be written as a list.
+
+    Of seeds, pydantic says second which of the two ways to write them it took.
+    """
+    if place[:1] == ("seeds",):
+        return (place[0], *place[2:])
     if place[:1] == ("dataset",) and not isinstance(raw["dataset"], list | tuple):
         return (place[0], *place[2:])
     return place
@@ -184,7 +189,8 @@ def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]])
         if key not in bad:
             rest[key] = value
         elif isinstance(value, dict) and "" not in bad[key]:
-            rest[key] = {inner: item for inner, item in value.items() if inner not in bad[key]}
+            left = {inner: item for inner, item in value.items() if inner not in bad[key]}
+            rest |= {key: left} if left else {}
         elif isinstance(value, list) and "" not in bad[key]:
             rest[key] = [
                 item if number not in bad[key] else _STAND_INS[key](number)

@@ -162,7 +162,7 @@ def _no_factor(spec: StudySpec, where: str, name: str) -> str:
 
 
 def _study_problems(spec: StudySpec) -> list[str]:
-    problems = _dataset_problems(spec) + _tuning_problems(spec)
+    problems = [*_dataset_problems(spec), *_look_problems(spec), *_tuning_problems(spec)]
     metric, known = spec.endpoint.metric, spec.metrics()
     if metric not in known:
         problems.append(
@@ -220,6 +220,15 @@ def _tuning_problems(spec: StudySpec) -> list[str]:
             f"{max(spec.seeds)}"
         )
     return problems
+
+
+def _look_problems(spec: StudySpec) -> list[str]:
+    if not spec.looks or spec.factors or spec.arms:
+        return []
+    return [
+        "seeds.looks: seeds are added until every contrast is decided, and this study has none; "
+        "give a number of seeds, or arms"
+    ]
 
 
 def _dataset_problems(spec: StudySpec) -> list[str]:

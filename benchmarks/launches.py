@@ -84,7 +84,7 @@ def meta_data(run: RunSpec, n_images: int) -> RunData:
     images = torch.empty(n_images, *run.input_shape, dtype=torch.uint8, device=META)
     labels = torch.empty(n_images, dtype=torch.int64, device=META)
     scale = torch.empty(channels, 1, 1, device=META)
-    return RunData(images, labels, images, labels, labels, labels[:0], scale, scale)
+    return RunData(images, labels, (images, labels), labels, labels[:0], scale, scale)
 
 
 def step_launches(program: Program, run: RunSpec, size: int) -> Launches:

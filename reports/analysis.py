@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reports.arms import described_arm
@@ -21,6 +22,7 @@ from reports.effects import factor_effects
 from reports.filters import Filters, filter_section
 from reports.gate import Gate
 from reports.images import METRIC, Examples, budgets, unusable
+from reports.looks import n_asked, standing_of
 from reports.per_class import (
     MOST_CLASSES,
     Predictions,
@@ -72,7 +74,7 @@ def analyse(
     table = validated_runs(runs)
     cells = _planned_cells(plan, table)
     table, strays = _within_plan(table, plan, cells)
-    n_planned = _n_planned(table, plan, cells)
+    table, later, n_planned = _up_to_looks(table, plan, cells)
     n_missing = n_planned - int((table["state"] != "INTERRUPTED").sum())
     is_final = n_missing == 0
     by_cell = outcomes(table, plan.endpoint.metric)
@@ -97,6 +99,7 @@ def analyse(
     notes = (
         *_progress_notes(n_missing, n_planned),
         *strays,
+        *later,
         *gate.notes(asked),
         *_test_curve_note(curves),
         *_answers_note(table, cells, examples),
@@ -122,7 +125,7 @@ def analyse(
         probes=probe_section(table, plan, cells) | _filters(table, cells, filters),
         tuning=tuning_section(tuning) if tuning else None,
         budget=budget_section(tuning) if tuning else None,
-        sequential=sequential_section(questions, by_cell),
+        sequential=sequential_section(plan, questions, by_cell),
         variance_budget=_variance_budget(table, cells, examples),
         warnings=notes,
         refusals=(*refusals(arms, contrasts, [*questions, *claimed]), *effects.refusals),
@@ -168,32 +171,41 @@ def _within_plan(
         [(arm, c) in cells and (not plan.seeds or seed in plan.seeds) for arm, c, seed in rows],
         dtype=bool,
     )
-    strays = table[~planned]
+    return _without(table, planned, "outside the plan")
+
+
+def _up_to_looks(
+    table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]
+) -> tuple[pd.DataFrame, list[Message], int]:
+    """The runs that the plan's looks ask for, a note on others, and how many must have ended.
+
+    All of them must, for verdicts to be given, and an interrupted run has not. With looks an arm
+    must have come to one of them; those after the look that decided it count as not planned.
+    """
+    if not plan.seeds:
+        return table, [], len(table)
+    by_cell = outcomes(table, plan.endpoint.metric)
+    standing = standing_of(plan, planned_questions(plan), cells, by_cell)
+    if standing is None:
+        return table, [], len(cells) * len(plan.seeds)
+    rows = zip(*(table[name].tolist() for name in ("arm", "comparison", "seed")), strict=True)
+    asked = np.array([standing.is_wanted((arm, c), seed) for arm, c, seed in rows], dtype=bool)
+    kept, notes = _without(table, asked, "after the look that decided it")
+    return kept, notes, n_asked(standing, plan.looks or (), by_cell)
+
+
+def _without(
+    table: pd.DataFrame, kept: npt.NDArray[np.bool_], where: str
+) -> tuple[pd.DataFrame, list[Message]]:
     notes = [
         Message(
             "unplanned_runs",
-            f"arm {arm!r} ({comparison}): {len(runs)} run(s) outside the plan are in no number of "
+            f"arm {arm!r} ({comparison}): {len(runs)} run(s) {where} are in no number of "
             f"this report: seeds {', '.join(str(seed) for seed in runs['seed'])}",
         )
-        for (arm, comparison), runs in strays.groupby(["arm", "comparison"], sort=True)
+        for (arm, comparison), runs in table[~kept].groupby(["arm", "comparison"], sort=True)
     ]
-    return table[planned].reset_index(drop=True), notes
-
-
-def _n_planned(table: pd.DataFrame, plan: AnalysisPlan, cells: Sequence[Cell]) -> int:
-    """Runs that must have an outcome before verdicts are given; an interrupted run has none.
-
-    With looks, an arm must have come to one of them: whether it goes on depends on its verdict.
-    """
-    if not plan.seeds:
-        return len(table)
-    if not plan.looks:
-        return len(cells) * len(plan.seeds)
-    place = {seed: number for number, seed in enumerate(plan.seeds, start=1)}
-    ended = table[table["state"] != "INTERRUPTED"]
-    placed = ended.assign(place=ended["seed"].map(place))
-    last = placed.groupby(["arm", "comparison"])["place"].max()
-    return sum(next(look for look in plan.looks if look >= last.get(cell, 0)) for cell in cells)
+    return table[kept].reset_index(drop=True), notes
 
 
 def _progress_notes(n_missing: int, n_planned: int) -> list[Message]:

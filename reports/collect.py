@@ -189,6 +189,7 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
             ClaimSpec.planned(one, claimed[one["digest"]]) for one in plan_json.get("claims", ())
         ),
         seeds=tuple(plan_json["seeds"]),
+        looks=tuple(plan_json["looks"]) if "looks" in plan_json else None,
         study=plan_json["study"],
         question=plan_json["question"],
         arms=arms,
@@ -199,6 +200,9 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
         accepted=tuple(plan_json.get("accept", ())),
         n_gone=history.n_gone(past, plan_json),
         shown={name: tuple(seeds) for name, seeds in history.shown_seeds(past, plan_json).items()},
+        shown_looks={
+            name: tuple(looks) for name, looks in history.shown_looks(past, plan_json).items()
+        },
     )
 
 

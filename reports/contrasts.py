@@ -145,9 +145,16 @@ def _with_failures(
     """The contrast with runs that were lost scored as chance; empty where nothing was measured.
 
     Where chance is not known they count as the worst run of both arms, since they were no better;
-    where nothing says which is worse, once as the least and once as the greatest.
+    where nothing says which is worse, once as the least and once as the greatest. With looks, runs
+    after the one that was reached do not count.
     """
-    both = [run for side in runs for run in side.values()]
+    is_looked_at = pairs.method == "sequential"
+    both = [
+        run
+        for side in runs
+        for seed, run in side.items()
+        if not is_looked_at or seed in pairs.ended
+    ]
     if not any(run.is_lost for run in both):
         return [numbers]
     values = [run.value for run in both if run.value is not None]

@@ -10,7 +10,7 @@ Called by `reports.contrasts`. Four methods, chosen by what was decided before t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,9 +31,9 @@ from reports.statistics.paired import (
     mean_interval,
     paired_contrast,
 )
-from reports.statistics.sequential import Decision, SequentialPlan
+from reports.statistics.sequential import SequentialPlan
 from reports.statistics.unpaired import UnpairedContrast, unpaired_contrast
-from reports.table import Outcome, Outcomes
+from reports.table import Outcome
 from reports.verdicts import Verdict, decide
 
 ADDED_SHARE = 0.5
@@ -112,7 +112,7 @@ def values_of(
             for runs, chance in zip((arm, control), if_lost, strict=True)
         )
         return Pairs("welch", (), tuple(one), tuple(other))
-    is_looked_at = _is_looked_at(question)
+    is_looked_at = _is_looked_at(question, set(arm) & set(control))
     shared = _in_order(question, set(arm) & set(control), shown_first=not is_looked_at)
     ended = [s for s in shared if "INTERRUPTED" not in (arm[s].state, control[s].state)]
     if is_looked_at:
@@ -124,25 +124,28 @@ def values_of(
         and (b := _value(control[seed], if_lost[1])) is not None
     ]
     seeds, ones, others = zip(*pairs, strict=True) if pairs else ((), (), ())
-    return Pairs(method or _method(question, seeds), seeds, ones, others, tuple(ended))
+    settled = method or _method(question, seeds, is_looked_at=is_looked_at)
+    return Pairs(settled, seeds, ones, others, tuple(ended))
 
 
-def _method(question: Question, seeds: Sequence[int]) -> Method:
-    if _is_looked_at(question):
+def _method(question: Question, seeds: Sequence[int], *, is_looked_at: bool) -> Method:
+    if is_looked_at:
         return "sequential"
     if question.shown is not None and not set(seeds) <= question.shown:
         return "anytime"
     return "paired"
 
 
-def _is_looked_at(question: Question) -> bool:
+def _is_looked_at(question: Question, held: Collection[int]) -> bool:
     """Whether its looks were planned: then going on to the next is no extension.
 
-    Looks that were planned after a verdict had been shown at other seeds do not count.
+    Looks that were planned after a verdict had been shown at other seeds do not count, and seeds
+    that were added after the last look are at none.
     """
-    shown = question.shown
+    if not question.looks or question.shown is None or not question.seeds:
+        return bool(question.looks)
     at_looks = [set(question.seeds[:look]) for look in question.looks]
-    return bool(question.looks) and (shown is None or not question.seeds or shown in at_looks)
+    return question.shown in at_looks and set(held) <= at_looks[-1]
 
 
 def _look_reached(question: Question, ended: Sequence[int]) -> int:
@@ -260,16 +263,6 @@ def _repeated(question: Question, pairs: Pairs, d: FloatArray, alpha: float) -> 
     by_seed = dict(zip(pairs.seeds, d.tolist(), strict=True))
     plan = SequentialPlan(question.looks, alpha, question.margin)
     return plan.interval([by_seed.get(seed) for seed in pairs.ended])
-
-
-def look_path(question: Question, outcomes: Outcomes) -> list[Decision]:
-    """The decision at every look that the contrast has come to."""
-    spec = question.spec
-    arm, control = (outcomes.get((side, spec.comparison), {}) for side in (spec.arm, spec.control))
-    pairs = values_of(question, arm, control)
-    by_seed = dict(zip(pairs.seeds, differences(*_oriented(question, pairs)).tolist(), strict=True))
-    plan = SequentialPlan(question.looks, question.alpha, question.margin, question.family_size)
-    return plan.path([by_seed.get(seed) for seed in pairs.ended])
 
 
 def _anytime_p(d: FloatArray) -> float:

@@ -157,6 +157,8 @@ class AnalysisPlan:
         n_gone: Contrasts whose verdict was shown and that are asked no more; they share alpha.
         accepted: Reasons for no verdict that are overruled; the report says so at its top.
         shown: By contrast, the seeds whose verdict a person has already seen.
+        shown_looks: By contrast of `shown`, the looks that were planned when it was; by default the
+            present ones.
 
     Raises:
         PlanError: With every contradiction found.
@@ -176,6 +178,7 @@ class AnalysisPlan:
     digest: str = ""
     history: tuple[Mapping[str, Any], ...] = ()
     shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    shown_looks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     accepted: tuple[Acceptable, ...] = ()
     n_gone: int = 0
@@ -233,6 +236,7 @@ class AnalysisPlan:
                     "deviations": tuple(Deviation(*one) for one in raw.get("deviations", ())),
                     "accepted": tuple(raw.get("accepted", ())),
                     "shown": {k: tuple(v) for k, v in raw.get("shown", {}).items()},
+                    "shown_looks": {k: tuple(v) for k, v in raw.get("shown_looks", {}).items()},
                 }
             )
         except (KeyError, TypeError) as error:

@@ -24,7 +24,8 @@ class Question:
         family_size: Planned contrasts that share alpha with this one.
         direction: None where nothing says which direction is better; differences then stay raw.
         seeds: Planned, in their order; empty where the runs decide.
-        looks: Numbers of seeds after which the results are looked at, if more than once.
+        looks: Numbers of seeds after which the results are looked at, if more than once; those that
+            were planned when its verdict was shown, if one was.
         shown: Seeds whose verdict a person has seen; None if no verdict was shown.
         refusals: Why no verdict may be given.
     """
@@ -106,7 +107,7 @@ def primary_comparison(plan: AnalysisPlan) -> Comparison:
 
 def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Question:
     endpoint = plan.endpoint
-    shown = _shown(spec, plan)
+    name, shown = _shown(spec, plan)
     return Question(
         spec=spec,
         metric=endpoint.metric,
@@ -116,22 +117,25 @@ def _question(spec: ContrastSpec, plan: AnalysisPlan, *, is_final: bool) -> Ques
         family="primary" if spec.comparison == primary_comparison(plan) else "secondary",
         family_size=_family_size(plan, spec.comparison),
         seeds=plan.seeds,
-        looks=plan.looks or (),
+        looks=plan.shown_looks.get(name, plan.looks or ()),
         shown=shown,
         is_final=is_final,
     )
 
 
-def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> frozenset[int] | None:
-    """Seeds behind a verdict that was shown for this pair, under any name and either way round."""
+def _shown(spec: ContrastSpec, plan: AnalysisPlan) -> tuple[str, frozenset[int] | None]:
+    """Seeds behind a verdict that was shown for this pair, under any name and either way round.
+
+    With the name that it was shown under.
+    """
     named = {shown_name(one.name, one.comparison): _pair(one) for one in plan.contrasts}
     own = shown_name(spec.name, spec.comparison)
     seeds = [
-        frozenset(held)
+        (name, frozenset(held))
         for name, held in plan.shown.items()
         if name == own or named.get(name) == _pair(spec)
     ]
-    return sorted(seeds, key=len)[0] if seeds else None
+    return min(seeds, key=lambda one: len(one[1])) if seeds else ("", None)
 
 
 def _family_size(plan: AnalysisPlan, comparison: Comparison) -> int:

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from reports.arms import chance_of, collapsed
-from reports.methods import level_of, look_path
+from reports.looks import look_path
+from reports.methods import level_of
 from reports.plan import AnalysisPlan
 from reports.questions import Question
 from reports.statistics.descriptives import describe
@@ -101,24 +102,25 @@ def _without_folders(message: object) -> str:
     return re.sub(r"""(?<![\w:/])(?:[A-Za-z]:)?[\\/](?:[^\s\\/:'"]+[\\/])*(?=[^\s\\/])""", "", text)
 
 
-def sequential_section(questions: Sequence[Question], outcomes: Outcomes) -> dict[str, Any] | None:
+def sequential_section(
+    plan: AnalysisPlan, questions: Sequence[Question], outcomes: Outcomes
+) -> dict[str, Any] | None:
     """Every contrast at each look that it has come to; None where no looks are planned.
 
     `estimate` is biased outward where a contrast stopped because it was large;
     `estimate_at_first_look` is not, and less precise.
     """
     looked_at = [question for question in questions if question.looks]
-    if not looked_at:
+    if not plan.looks:
         return None
-    first = looked_at[0]
     return {
-        "looks": first.looks,
+        "looks": plan.looks,
         "contrasts": [
             {
                 "name": question.spec.name,
                 "comparison": question.spec.comparison,
                 "nominal": level_of(question, "sequential"),
-                "path": [asdict(step) for step in look_path(question, outcomes)],
+                "path": [asdict(step) for step in look_path(plan, question, outcomes)],
             }
             for question in looked_at
         ],

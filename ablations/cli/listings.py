@@ -75,7 +75,8 @@ def size_text(plan: Plan) -> str:
     arms, seeds = counted(len(plan.arms), "arm"), counted(len(plan.spec.seeds), "seed")
     n_tuned = sum(run.comparison == "tuned" for run in plan.runs)
     text = f"{arms} x {seeds} = {counted(len(plan.runs) - n_tuned, 'run')}"
-    return f"{text} at the shared recipe and {n_tuned} at tuned ones" if n_tuned else text
+    text += f" at the shared recipe and {n_tuned} at tuned ones" if n_tuned else ""
+    return f"{text} at the most" if plan.spec.looks else text
 
 
 def show_plan(

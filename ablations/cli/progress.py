@@ -17,7 +17,7 @@ from ablations.cli.listings import size_text
 from ablations.cli.terminal import change_line, duration, warning_line
 from ablations.errors import counted
 from ablations.executors.base import Began, Ended, EpochEnded
-from ablations.progress import Pace, Planned, Searching, Told, Waiting
+from ablations.progress import Continued, Pace, Planned, Searching, Told, Waiting
 from ablations.record import RunState
 from ablations.trials import asked
 
@@ -49,7 +49,7 @@ def display(console: Console) -> Display:
 def left_text(pace: Pace) -> str:
     """`3 min 20 s left`."""
     seconds = pace.seconds_left
-    return "" if seconds is None else f"{duration(seconds)} left"
+    return "" if seconds is None else f"{duration(seconds)} left{pace.until}"
 
 
 def run_line(event: Ended) -> str:
@@ -110,6 +110,8 @@ class PlainDisplay:
         elif isinstance(event, Searching) and not was_searching:
             for line in searching_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
+        elif isinstance(event, Continued):
+            self.console.print(continued_line(event), soft_wrap=True, highlight=False)
         elif isinstance(event, Waiting):
             self.console.print(escape(event.text), soft_wrap=True, highlight=False)
         elif isinstance(event, Ended):
@@ -126,16 +128,26 @@ def planned_lines(event: Planned) -> list[str]:
     plan = event.plan
     trained = {job.run.run_key for job in event.jobs if job.weights is None}
     rest = [state for key, state in event.states.items() if key not in trained]
-    left = sum(state in ("new", "elsewhere") for state in rest)
-    kept = len(rest) - left
+    left, spared = sum(state in ("new", "elsewhere") for state in rest), rest.count("spared")
+    kept = len(rest) - left - spared
     n_probed = sum(1 for job in event.jobs if job.weights is not None)
+    looks = plan.spec.looks
     parts = [size_text(plan)]
     parts += [f"{kept} kept as they are"] if kept else []
     parts += [f"{len(trained)} to train"] if trained else ["nothing to train"]
-    parts += [f"{left} left for another call"] if left else []
+    parts += [f"{spared} spared"] if spared else []
+    later = "up to {} later, as looks decide" if looks else "{} left for another call"
+    parts += [later.format(left)] if left else []
     parts += [f"{n_probed} to probe"] if n_probed else []
     head = f"{escape(plan.spec.study)}: {', '.join(parts)}"
     return [head, *map(change_line, event.changes), *map(warning_line, event.warnings)]
+
+
+def continued_line(event: Continued) -> str:
+    """Which arms are decided, and what is trained for the others, in rich markup."""
+    left = f"decided: {', '.join(map(escape, event.left))}; " if event.left else ""
+    going = ", ".join(dict.fromkeys(escape(job.run.arm) for job in event.jobs))
+    return f"{left}{counted(len(event.jobs), 'run')} more, to {event.up_to} seeds: {going}"
 
 
 class LiveDisplay:
@@ -177,6 +189,8 @@ class LiveDisplay:
         elif isinstance(event, Planned):
             n_workers = event.n_workers if event.jobs else 0
             self._open(planned_lines(event), "study", n_workers)
+        elif isinstance(event, Continued):
+            self._open([continued_line(event)], "study", event.n_workers)
         elif isinstance(event, Began):
             self._began(event)
         elif isinstance(event, EpochEnded):

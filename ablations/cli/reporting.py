@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,24 +142,28 @@ def slug(name: str) -> str:
 
 
 def shown_seeds(results: Mapping[str, Any]) -> dict[str, list[int]]:
-    """By contrast with a planned verdict in this report, a claim's too: the seeds behind it."""
+    """By contrast with a planned verdict in this report, a claim's too: the seeds behind it.
+
+    At a look those of lost runs too: the look was at all of them.
+    """
     values = {(arm["name"], arm["comparison"]): arm["values"] for arm in results["arms"]}
-    judged = [
-        (item["name"], item["arm"], item["control"], item["comparison"])
-        for item in results["contrasts"]
-        if item["verdict"] and "extended_after_results" not in item["flags"]
-    ]
+    shown: dict[str, set[int]] = {}
+
+    def show(name: str, arm: str, control: str, comparison: str, lost: Sequence[int] = ()) -> None:
+        pairs = set(values[arm, comparison]) & set(values[control, comparison])
+        own = shown_name(name, comparison)
+        shown.setdefault(own, {int(seed) for seed in pairs} | set(lost))
+
+    for item in results["contrasts"]:
+        if item["verdict"] and "extended_after_results" not in item["flags"]:
+            lost = item["missing_pairs"] if item["method"] == "sequential" else ()
+            show(item["name"], item["arm"], item["control"], item["comparison"], lost)
     for claim in results["claims"]:
         own = claim["numbers"]
         if own.get("judged") and own["method"] != "anytime":
             arm, _, control = own["contrast"].partition(CONTRAST_SIGN)
-            judged.append((own["contrast"], arm, control, own["comparison"]))
-    return {
-        shown_name(name, comparison): sorted(
-            int(seed) for seed in set(values[arm, comparison]) & set(values[control, comparison])
-        )
-        for name, arm, control, comparison in judged
-    }
+            show(own["contrast"], arm, control, own["comparison"])
+    return {name: sorted(seeds) for name, seeds in shown.items()}
 
 
 def _say(

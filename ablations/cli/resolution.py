@@ -6,12 +6,17 @@ the metric's unit, once there are differences.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from ablations.errors import counted
 from ablations.plan import Plan
 from reports.statistics.power import POWER, detectable_in_sd, seeds_needed
+from reports.statistics.sequential import SequentialPlan
+
+EFFECTS = (0.0, 1.0, 2.0)
+"""True differences, in standard deviations of the paired ones, for which runs are told."""
 
 SPREADS = (0.25, 0.5, 1.0)
 """Standard deviations of a paired difference for which the seeds are told, in margins."""
@@ -24,6 +29,8 @@ def resolution_json(plan: Plan) -> dict[str, Any]:
     asked |= {claim.asks(endpoint.metric) for claim in plan.claims if claim.name}
     alpha_each = endpoint.alpha / max(1, len(asked))
     n_seeds = len(plan.spec.seeds)
+    if plan.spec.looks:  # at the last of them
+        alpha_each = _sequential(plan).nominal
     in_sd = detectable_in_sd(n_seeds, alpha=alpha_each)
     return {
         "n_seeds": n_seeds,
@@ -40,6 +47,47 @@ def resolution_json(plan: Plan) -> dict[str, Any]:
             for share in SPREADS
         ],
     }
+
+
+def looks_json(plan: Plan) -> dict[str, Any] | None:
+    """What `plan --json` says under `looks`: the runs there are at the most, and to be expected.
+
+    What to expect depends on the true differences, which nobody knows: it is told for three.
+    """
+    if not plan.spec.looks:
+        return None
+    groups = Counter((one["control"], one["comparison"]) for one in plan.contrasts)
+    sequential = _sequential(plan)
+    return {
+        "seeds": list(plan.spec.looks),
+        "n_runs_at_most": len(plan.runs),
+        "expected": [
+            {
+                "effect_in_sd": effect,
+                "runs": round(sum(sequential.expected_runs(n, effect) for n in groups.values()), 1),
+            }
+            for effect in EFFECTS
+        ],
+    }
+
+
+def looks_text(found: Mapping[str, Any]) -> str:
+    """The same in a line or two."""
+    seeds = ", ".join(map(str, found["seeds"]))
+    told = ", ".join(
+        f"{one['runs']:.0f} at {one['effect_in_sd']:g} SD" for one in found["expected"]
+    )
+    return (
+        f"looks at {seeds} seeds: {counted(found['n_runs_at_most'], 'run')} at the most; to be "
+        f"expected, if every arm differs from its control by as many SD of the paired differences: "
+        f"{told}; fewer where the margin shows that arms are equivalent"
+    )
+
+
+def _sequential(plan: Plan) -> SequentialPlan:
+    endpoint = plan.spec.endpoint
+    n_contrasts = max(1, len(plan.contrasts))
+    return SequentialPlan(plan.spec.looks, endpoint.alpha, endpoint.margin, n_contrasts)
 
 
 def resolution_text(found: Mapping[str, Any], margin: float) -> str:

@@ -59,7 +59,7 @@ def plan(  # noqa: PLR0913 (a command's options)
     Example: ablations plan studies/lenet-notes.yaml
     """
     from ablations.cli import listings
-    from ablations.cli.resolution import resolution_json, resolution_text
+    from ablations.cli.resolution import looks_json, looks_text, resolution_json, resolution_text
     from ablations.options import RunOptions
     from ablations.record import KIND_TUNING
 
@@ -72,18 +72,21 @@ def plan(  # noqa: PLR0913 (a command's options)
         study_file=study,
     )
     prepared, store = _planned(study, settings, options)
-    stored = store.stored_runs() if store else []
-    trials = store.stored_runs(KIND_TUNING) if store and prepared.spec.tuning else []
+    plan, comparison = prepared.plan, prepared.comparison
+    stored = store.stored_runs(plan.spec.endpoint.metric) if store else []
+    trials = store.stored_runs(kind=KIND_TUNING) if store and plan.spec.tuning else []
     searches = prepared.search_states(trials)
-    changes = store.changes(prepared.plan) if store else []
-    plan, comparison, states = prepared.plan, prepared.comparison, prepared.states(stored)
-    measured = prepared.measured(stored) if measure else None
-    estimate = prepared.estimate(stored, measured, trials)
-    seen = resolution_json(plan)
+    changes = store.changes(plan) if store else []
+    past = store.past(prepared.plan_json) if store and plan.spec.looks else []
+    states = prepared.states(stored, past)
+    measured = prepared.measured(states) if measure else None
+    estimate = prepared.estimate(stored, states, measured, trials)
+    seen, looks = resolution_json(plan), looks_json(plan)
     if as_json:
         content = listings.plan_json(plan, states, comparison)
         content |= {"changes": changes, **listings.estimate_json(estimate, measured)}
-        content |= {"resolution": seen, "tuning": listings.searches_json(plan, searches)}
+        content |= {"resolution": seen, "looks": looks}
+        content |= {"tuning": listings.searches_json(plan, searches)}
         print_json(content)
     else:
         listings.show_plan(plan, states, comparison, console())
@@ -91,6 +94,8 @@ def plan(  # noqa: PLR0913 (a command's options)
         if runs:
             listings.show_runs(plan, states, console())
         listings.show_changes(changes, console())
+        if looks:
+            console().print(looks_text(looks), highlight=False)
         if text := resolution_text(seen, plan.spec.endpoint.margin):
             console().print(text, highlight=False)
         listings.show_estimate(estimate, measured, console())
@@ -176,7 +181,7 @@ def run(  # noqa: PLR0913 (a command's options)
 
 def _seeds(text: str) -> tuple[int, ...]:
     """The seeds of `0..2`, of `0,3,7`, or of both."""
-    from ablations.spec import MOST_SEEDS
+    from ablations.seed_plan import MOST_SEEDS
 
     found: list[int] = []
     for part in text.split(","):

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ablations import devices
 from ablations.cli.listings import counts_text
+from ablations.cli.standing import contrast_table
 from ablations.cli.terminal import duration
 from ablations.errors import StudyNotFoundError, counted
 from ablations.live import AtWork, Snapshot, read_snapshot
@@ -24,6 +25,7 @@ from ablations.options import RunOptions
 from ablations.plan import run_states
 from ablations.preparation import Prepared
 from ablations.record import KIND_TUNING, now_ms
+from ablations.seeding import Seeding, seeding_of, stored_outcomes, with_spared
 from ablations.spec import TUNING_SEED
 from ablations.tracking.locks import folder_is_held, is_driven
 from ablations.tracking.outbox import Outbox
@@ -39,24 +41,38 @@ class View:
     """A study to be looked at, again and again.
 
     Attributes:
-        arms: The keys of every arm's runs, in the order of the plan.
+        plan: `plan.json`.
         env_keys: The environment that each run would be trained in here, by key.
+        seeding: How seeds are added; None where all are planned at once.
         store: None as long as there is none.
-        n_trials: Of every arm's search; 0 where nothing is tuned.
     """
 
     study: str
-    arms: Mapping[str, Sequence[str]]
+    plan: Mapping[str, Any]
     env_keys: Mapping[str, str]
+    seeding: Seeding | None
     store: Tracker | None
     uri: str
     work_dir: Path
-    n_trials: int = 0
+
+    @property
+    def arms(self) -> dict[str, list[str]]:
+        """The keys of every arm's runs, in the order of the plan."""
+        keys: dict[str, list[str]] = {arm["name"]: [] for arm in self.plan["arms"]}
+        for run in self.plan["runs"]:
+            keys[run["arm"]].append(run["run_key"])
+        return keys
 
     def shown(self) -> RenderableType:
         """Everything, as it is now."""
         snapshot = self.snapshot()
-        states = run_states(self.env_keys, self.store.stored_runs() if self.store else [])
+        endpoint, runs = self.plan["endpoint"], self.plan["runs"]
+        stored = self.store.stored_runs(endpoint["metric"]) if self.store else []
+        states = run_states(self.env_keys, stored)
+        here = [held for held in stored if self.env_keys.get(held.run_key) == held.env_key]
+        outcomes = stored_outcomes(runs, here)
+        if self.seeding:
+            states = with_spared(states, runs, self.seeding.standing(outcomes))
         if snapshot:
             at_work = {one.run_key for one in snapshot.at_work if one.n_epochs}
             states |= dict.fromkeys(at_work & set(states), TRAINING)
@@ -65,24 +81,27 @@ class View:
         if snapshot is None and is_driven(self.work_dir, self.uri):
             parts = [Text("no driver is at work here, and one on this store from another folder")]
         parts.append(_arm_table(self.arms, states, self._trials()))
+        if self.seeding:
+            parts.append(contrast_table(self.seeding, outcomes, endpoint))
         if n_waiting:
             parts.append(f"{counted(n_waiting, 'run')} waiting for the store: ablations sync")
         return Group(*parts)
 
     def _trials(self) -> dict[str, str]:
         """By arm, how many of its trials have ended; empty where nothing is tuned."""
-        if not self.n_trials:
+        if "tuning" not in self.plan:
             return {}
-        stored = self.store.stored_runs(KIND_TUNING) if self.store else []
+        n_trials = self.plan["tuning"]["n_trials"]
+        stored = self.store.stored_runs(kind=KIND_TUNING) if self.store else []
         ended = {
             (run.arm, run.seed)
             for run in stored
             if run.study == self.study
             and run.state.is_outcome
-            and run.seed < TUNING_SEED + self.n_trials
+            and run.seed < TUNING_SEED + n_trials
         }
         n_ended = Counter(arm for arm, _ in ended)
-        return {arm: f"{n_ended[arm]} of {self.n_trials}" for arm in self.arms}
+        return {arm: f"{n_ended[arm]} of {n_trials}" for arm in self.arms}
 
     def snapshot(self) -> Snapshot | None:
         """What the driver of this working folder is at; None if there is no driver."""
@@ -91,16 +110,15 @@ class View:
 
 def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions) -> View:
     """The study as its file has it now, which may not be how it was run."""
-    plan = prepared.plan
-    runs = plan.runs
+    plan = prepared.plan_json
     return View(
         study=prepared.spec.study,
-        arms={arm.name: [r.run_key for r in runs if r.arm == arm.name] for arm in plan.arms},
-        env_keys={run.run_key: prepared.env_key(run) for run in runs},
+        plan=plan,
+        env_keys={run.run_key: prepared.env_key(run) for run in prepared.plan.runs},
+        seeding=prepared.seeding(store.past(plan) if store and prepared.spec.looks else []),
         store=store,
         uri=tracking_uri(options.tracking_uri),
         work_dir=options.work_dir,
-        n_trials=plan.spec.tuning.n_trials if plan.spec.tuning else 0,
     )
 
 
@@ -127,12 +145,12 @@ def view_of_name(study: str, options: RunOptions) -> View:
     runs: Sequence[Mapping[str, Any]] = plan["runs"]
     return View(
         study=study,
-        arms={name: [r["run_key"] for r in runs if r["arm"] == name] for name in precisions},
+        plan=plan,
         env_keys={run["run_key"]: keys[precisions[run["arm"]]] for run in runs},
+        seeding=seeding_of(plan, store.past(plan) if "looks" in plan else []),
         store=store,
         uri=uri,
         work_dir=options.work_dir,
-        n_trials=plan["tuning"]["n_trials"] if "tuning" in plan else 0,
     )
 
 

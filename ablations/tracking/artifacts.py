@@ -5,9 +5,11 @@ Called by the store, and by whoever reads it. Knows addresses and names, and no 
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -71,3 +73,8 @@ def _download(address: str, name: str, uri: str, to: str) -> str:
         return str(ServedFiles(address, tracking_uri=uri).download_artifacts(name, to))
     place = append_to_uri_path(address, name)
     return str(download_artifacts(artifact_uri=place, dst_path=to, tracking_uri=uri))
+
+
+def as_json(value: Any) -> bytes:
+    """The text of a JSON artifact."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -99,8 +99,8 @@ def open_run(run: Run, hosts: Mapping[str, str]) -> OpenRun:
     )
 
 
-def stored_run(run: Run) -> StoredRun:
-    """What is known of a run whose state is written."""
+def stored_run(run: Run, metric: str = "") -> StoredRun:
+    """What is known of a run whose state is written, with its value of a metric if one is named."""
     tags = run.data.tags
     prefix = names.TAG_PROBE_PREFIX
     return StoredRun(
@@ -118,5 +118,6 @@ def stored_run(run: Run) -> StoredRun:
         n_macs=int(run.data.metrics.get("cost/n_macs", 0)),
         arm=tags[names.TAG_ARM],
         seed=int(tags[names.TAG_SEED]),
+        value=run.data.metrics.get(metric),
         search=tags.get(names.TAG_SEARCH, ""),
     )

@@ -76,12 +76,15 @@ class MlflowStore:
             self._client = open_client(self.uri)
         return self._client
 
-    def stored_runs(self, kind: str = names.KIND_RUN) -> list[StoredRun]:
-        """Every run of every study in the store, or every trial."""
+    def stored_runs(self, metric: str = "", *, kind: str = names.KIND_RUN) -> list[StoredRun]:
+        """Every run of every study in the store, or every trial.
+
+        Each with its value of that metric, if one is named.
+        """
         with reaching(self.uri):
             experiments = [item.experiment_id for item in self.client.search_experiments()]
             found = search_runs(self.client, experiments, run_filter(kind=kind))
-            return [stored_run(run) for run in found if names.TAG_STATE in run.data.tags]
+            return [stored_run(run, metric) for run in found if names.TAG_STATE in run.data.tags]
 
     def open_studies(self) -> list[str]:
         """Studies whose parent run is marked RUNNING."""

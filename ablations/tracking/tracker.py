@@ -6,7 +6,6 @@ it has missed stays in the outbox, and `sync` or the next run brings it in.
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import time
@@ -23,6 +22,8 @@ from ablations.identity import with_present_keys
 from ablations.plan import Plan
 from ablations.plan_changes import plan_changes
 from ablations.record import Measurement, RunRecord, RunState, StoredRun
+from ablations.seeding import cell_of, seeding_of, stored_outcomes
+from ablations.tracking.artifacts import as_json
 from ablations.tracking.locks import history_lock
 from ablations.tracking.opening import reaching
 from ablations.tracking.outbox import Entry, Outbox
@@ -55,20 +56,33 @@ class Tracker:
         Raises:
             StoreError: The store cannot be reached.
         """
-        content, parents = plan.to_dict(), self.store.parents()
-        parent = parents.pop(plan.spec.study, None)
+        content = plan.to_dict()
+        parent = self.store.parents().get(plan.spec.study)
+        past = self.past(content)
         if parent is None:
-            past = history.adopted(self._histories(parents), content)
             texts = self._trained_elsewhere(plan) + [
                 f"new here, but study {item['study']!r} has shown verdicts on "
                 f"{_some(list(item['shown']))}: they count as shown in this study too"
                 for item in past
             ]
         else:
-            past = history.remembering(self._history(parent), self._histories(parents), content)
             texts = plan_changes(self._plan(parent, plan.spec.study) or content, content)
         stamped = history.deviations(history.extended(past, content, record.now_ms()), content)
         return texts + [f"the report will bear the stamp: {one.text}" for one in stamped]
+
+    def past(self, plan: Mapping[str, Any]) -> history.History:
+        """What was planned and shown before of a study, or of another's contrasts that are its too.
+
+        Args:
+            plan: `plan.json`, stored or not.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+        parents = self.store.parents()
+        parent = parents.pop(plan["study"], None)
+        own = self._history(parent) if parent else []
+        return history.remembering(own, self._histories(parents), plan)
 
     def _trained_elsewhere(self, plan: Plan) -> list[str]:
         planned = {run.run_key for run in plan.runs}
@@ -185,11 +199,16 @@ class Tracker:
         """Whether there is no store yet, and nothing that waits for it: all that it could hold."""
         return not exists(self.store.uri) and not self.n_waiting()
 
-    def stored_runs(self, kind: str = record.KIND_RUN) -> list[StoredRun]:
-        """Every run the store holds, of every study, or every trial; looking makes none."""
+    def stored_runs(self, metric: str = "", *, kind: str = record.KIND_RUN) -> list[StoredRun]:
+        """Every run the store holds, of every study, or every trial; looking makes none.
+
+        Args:
+            metric: The one whose value is told of each.
+            kind: That of runs, or of trials.
+        """
         if not exists(self.store.uri):
             return []
-        stored, former = self.store.stored_runs(kind), self.former
+        stored, former = self.store.stored_runs(metric, kind=kind), self.former
         return [replace(run, run_key=former.get(run.run_key, run.run_key)) for run in stored]
 
     def add_run(self, study: str, trained: RunRecord, files: Mapping[str, bytes]) -> None:
@@ -299,16 +318,18 @@ class Tracker:
         return sum(1 for _ in self.outbox.entries(self.store.uri))
 
     def is_whole(self, study: str) -> bool:
-        """Whether every run of a study's stored plan has ended, well or not."""
-        ended = {
-            run.run_key
-            for run in self.stored_runs()
-            if run.study == study and run.state is not RunState.INTERRUPTED
-        }
+        """Whether every run that a study's stored plan asks for has ended, well or not."""
         parent = self.store.parents().get(study)
         plan = self._plan(parent, study) if parent else {}
-        is_tuned = "tuning" not in plan or len(plan["tuned"]) == len(plan["arms"])
-        return bool(plan) and is_tuned and all(run["run_key"] in ended for run in plan["runs"])
+        if not plan or ("tuning" in plan and len(plan["tuned"]) < len(plan["arms"])):
+            return False
+        stored = [r for r in self.stored_runs(plan["endpoint"]["metric"]) if r.study == study]
+        ended = {run.run_key for run in stored if run.state is not RunState.INTERRUPTED}
+        planned, seeding = plan["runs"], seeding_of(plan, self._history(parent or ""))
+        if seeding is not None:
+            standing = seeding.standing(stored_outcomes(planned, stored))
+            planned = [r for r in planned if standing.is_wanted(cell_of(r), r["seed"])]
+        return all(run["run_key"] in ended for run in planned)
 
     def close_study(self, study: str, status: str) -> None:
         """Bring the last entries in and end the parent run with MLflow's `status`.
@@ -368,8 +389,7 @@ class Tracker:
         return is_newest
 
     def _history(self, parent: str) -> history.History:
-        past: history.History = self._read_json(parent, record.HISTORY_FILE, [])
-        return past
+        return list(self._read_json(parent, record.HISTORY_FILE, []))
 
     def _read_json(self, run_id: str, name: str, default: Any) -> Any:
         return with_present_keys(self.store.read_json(run_id, name, default), self.former)
@@ -377,10 +397,4 @@ class Tracker:
 
 def _some(names: Sequence[str]) -> str:
     """The first of some names, and how many more there are."""
-    shown, n_more = ", ".join(map(repr, names[:2])), len(names[2:])
-    return f"{shown} and {n_more} more" if n_more else shown
-
-
-def as_json(value: Any) -> bytes:
-    """The text of a JSON artifact."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return ", ".join(map(repr, names[:2])) + (f" and {len(names) - 2} more" if names[2:] else "")

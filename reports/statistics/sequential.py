@@ -16,7 +16,12 @@ import numpy as np
 from scipy import stats
 
 from reports.statistics.boundaries import equal_nominal_level, spent_nominal_level
-from reports.statistics.intervals import MIN_FOR_INTERVAL, Interval, finite_vector
+from reports.statistics.intervals import (
+    MIN_FOR_INTERVAL,
+    FloatArray,
+    Interval,
+    finite_vector,
+)
 from reports.statistics.paired import mean_interval
 
 State = Literal["different", "equivalent", "continue", "undecided-at-max"]
@@ -24,6 +29,7 @@ State = Literal["different", "equivalent", "continue", "undecided-at-max"]
 _MOST_ALPHA = 0.5
 _N_PATHS = 20_000
 _SEED = 20_260
+_MOST_DRAWS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Decision:
     Attributes:
         state: `equivalent` if the interval lies inside the margin, even if it excludes zero (then
             the interval says that the difference is small but clear); else `different` if it
-            excludes zero; else `continue`, or `undecided-at-max` at the last look.
+            excludes zero; else, and where the answer hangs on runs that were lost, `continue`, or
+            `undecided-at-max` at the last look.
         look: Planned pairs at this look.
         n_pairs: Pairs there are.
         interval: The repeated interval; None with fewer than 3 pairs.
@@ -137,15 +144,29 @@ class SequentialPlan:
         level = spent_nominal_level(self.looks, self.alpha_each, counts)
         return mean_interval(pairs, level=1 - level)
 
-    def decide(self, differences: Sequence[float | None]) -> Decision:
+    def decide(
+        self,
+        differences: Sequence[float | None],
+        *,
+        if_lost: Sequence[Sequence[float | None]] = (),
+    ) -> Decision:
         """What the present look says.
+
+        Args:
+            differences: As for `interval`.
+            if_lost: The same with a value for runs that were lost, once for each way to score them.
+                Where one of them gives another answer, the lost runs would decide, so nothing does.
 
         Raises:
             ValueError: As `interval`. Seeds between two looks decide nothing: see `path`.
         """
         interval = self.interval(differences)
+        answer = self._answer(interval)
+        is_kept = all(self._answer(self.interval(one)) == answer for one in if_lost)
+        is_last = len(differences) == self.looks[-1]
+        open_state: State = "undecided-at-max" if is_last else "continue"
         return Decision(
-            state=self._state(interval, is_last=len(differences) == self.looks[-1]),
+            state=answer[0] if answer and is_kept else open_state,
             look=len(differences),
             n_pairs=sum(d is not None for d in differences),
             interval=interval,
@@ -179,21 +200,52 @@ class SequentialPlan:
         """
         draws = np.random.default_rng(_SEED).normal(effect, 1.0, (_N_PATHS, self.looks[-1]))
         margin = 0.0 if sd is None else math.inf if sd == 0 else self.margin / sd
-        stopped_at = np.full(_N_PATHS, self.looks[-1])
+        return float(np.mean(self._stops(draws, margin)))
+
+    def expected_runs(self, n_arms: int, effect: float) -> float:
+        """Runs of a control and the arms compared with it, on average over simulated studies.
+
+        Arms leave one by one; the control stays until the last has left. No arm stops as
+        equivalent, since that takes the spread in the metric's unit.
+
+        Args:
+            n_arms: Beside the control. All runs vary alike and share no more than the control.
+            effect: True mean difference of every arm, in standard deviations of the differences.
+
+        Returns:
+            The mean of the arms' seeds, and of the control's, which are those of the last arm.
+        """
+        n_paths = max(500, min(_N_PATHS, _MOST_DRAWS // ((n_arms + 1) * self.looks[-1])))
+        rng = np.random.default_rng(_SEED)
+        control = rng.normal(0.0, math.sqrt(0.5), (n_paths, self.looks[-1]))
+        stops = np.empty((n_arms, n_paths))
+        for arm in range(n_arms):
+            own = rng.normal(effect, math.sqrt(0.5), control.shape)
+            stops[arm] = self._stops(own - control, 0.0)
+        return float(np.mean(stops.sum(axis=0) + stops.max(axis=0)))
+
+    def _stops(self, draws: FloatArray, margin: float) -> FloatArray:
+        """The seeds at which each simulated contrast stops.
+
+        Shape:
+            draws (n_paths, last look), in standard deviations, as the margin is; returns (n_paths,)
+        """
+        stopped_at = np.full(len(draws), float(self.looks[-1]))
         for n in reversed(self.looks[:-1]):
             mean, spread = draws[:, :n].mean(axis=1), draws[:, :n].std(axis=1, ddof=1)
             half = stats.t.isf(self.nominal / 2, n - 1) * spread / math.sqrt(n)
             is_final = (np.abs(mean) > half) | (np.abs(mean) + half < margin)
             stopped_at[is_final] = n
-        return float(np.mean(stopped_at))
+        return stopped_at
 
-    def _state(self, interval: Interval | None, *, is_last: bool) -> State:
-        if interval is not None:
-            if -self.margin < interval.low and interval.high < self.margin:
-                return "equivalent"
-            if interval.low > 0 or interval.high < 0:
-                return "different"
-        return "undecided-at-max" if is_last else "continue"
+    def _answer(self, interval: Interval | None) -> tuple[State, int] | None:
+        """What an interval says, and on which side of zero it lies; None if nothing."""
+        if interval is None:
+            return None
+        side = (interval.low > 0) - (interval.high < 0)
+        if -self.margin < interval.low and interval.high < self.margin:
+            return "equivalent", side
+        return ("different", side) if side else None
 
 
 def _mean(differences: Sequence[float | None]) -> float | None:

@@ -10,6 +10,7 @@ from ablations.history import (
     deviations,
     n_gone,
     remembering,
+    shown_looks,
     shown_seeds,
 )
 
@@ -290,3 +291,21 @@ def test_seeds_that_were_added_seen_and_dropped_again_are_told(seen, plain):
     assert said(deviations(extended(history, now), now)) == [
         "seeds [2, 3] were dropped after results were shown"
     ]
+
+
+def test_what_was_shown_keeps_the_looks_it_was_planned_with(plain):
+    few, many = plain(seeds={"looks": [3, 5]}), plain(seeds={"looks": [3, 5, 8]})
+    past = with_shown(extended([], few), few, {RELU: [0, 1, 2]})
+    assert shown_looks(past, few) == {RELU: [3, 5]}
+    assert deviations(past, few) == []
+    later = extended(past, many)
+    assert shown_looks(later, many) == {RELU: [3, 5]}
+    assert said(deviations(later, many))[0] == (
+        "looks were planned at 3, 5 seeds when results were first shown, now at 3, 5, 8 seeds"
+    )
+
+
+def test_a_verdict_that_was_shown_without_looks_was_planned_at_the_end_alone(plain, seen):
+    now = plain(seeds={"looks": [3, 5]})
+    assert shown_looks(seen, now) == {RELU: []}
+    assert "looks were planned at the end alone when" in said(deviations(seen, now))[0]

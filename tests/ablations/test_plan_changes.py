@@ -176,3 +176,13 @@ def test_several_changes_are_all_told(changes):
         "seeds",
         "probes",
     ]
+
+
+def test_other_looks_train_nothing_by_themselves(changes):
+    told = changes({"seeds": {"looks": [3, 5]}}, {"seeds": {"looks": [3, 4, 5]}})
+    assert told == [
+        "looks were 3, 5, now 3, 4, 5: what is decided may change, and nothing is trained"
+    ]
+    more = changes({"seeds": 3}, {"seeds": {"looks": [3, 5]}})
+    assert more[0] == "seeds added: 3, 4"
+    assert more[1].startswith("looks were none, now 3, 5")

@@ -81,22 +81,23 @@ def test_only_arms_with_runs_to_train_are_measured_and_their_pace_is_kept(tiny, 
         for run in prepared.plan.runs
         if run.arm == "control"
     ]
-    found = prepared.measured(done)
+    found = prepared.measured(prepared.states(done))
     assert set(found) == {"activation=relu"}
     kept = found["activation=relu"].images_per_second
     (run, *_) = prepared.plan.runs
     assert pace.read() == {prepared.env_key(run): {run.n_macs: pytest.approx(kept * run.n_macs)}}
-    told = prepared.estimate(done, found)
+    told = prepared.estimate(done, prepared.states(done), found)
     assert told.sources == ("measured",)
     assert told.seconds == pytest.approx(2 * 2 * 100 / kept)  # seeds, epochs, images
-    assert prepared.estimate(done).sources == ("cached",)
+    assert prepared.estimate(done, prepared.states(done)).sources == ("cached",)
 
 
 def test_workers_share_the_time_on_a_cpu(tiny, options):
     prepared = Prepared(parse_study(tiny()), options)
     pace.keep({prepared.env_key(run): {run.n_macs: 1e6} for run in prepared.plan.runs})
+    states = prepared.states([])
     alone, two = (
-        Prepared(parse_study(tiny()), replace(options, workers=n)).estimate([]).seconds
+        Prepared(parse_study(tiny()), replace(options, workers=n)).estimate([], states).seconds
         for n in (1, 2)
     )
     assert two == pytest.approx(alone / 2)

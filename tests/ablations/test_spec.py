@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ablations.probe_cards import SHIFT, ProbeSpec
 from ablations.spec import DataSpec, EndpointSpec, Recipe, StudySpec, canonical, changed
+from ablations.study_file import parse_study
 
 
 def problems(kind, **values):
@@ -233,3 +234,10 @@ def test_a_search_tunes_on_its_own_images_or_on_those_the_study_keeps_out(study)
 def test_a_grid_has_as_many_trials_as_cells(study):
     search = {"sampler": "grid", "space": {"learning_rate": [0.1, 1], "batch_size": [8, 16, 32]}}
     assert study(tuning={**search, "validation": 20}).tuning.n_trials == 6
+
+
+@pytest.mark.parametrize("given", [3, [2, 5], {"looks": [3, 6]}])
+def test_seeds_are_written_back_so_that_they_read_the_same(raw_study, given):
+    spec = parse_study(raw_study(seeds=given))
+    for dump in (spec.model_dump(mode="json"), spec.model_dump(mode="json", exclude_unset=True)):
+        assert parse_study(dump) == spec

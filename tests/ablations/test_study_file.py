@@ -36,6 +36,8 @@ def test_load_study_reads_numbers_that_yaml_takes_for_text(file):
         ("control.levels.pooling=avg", lambda s: s.control.levels["pooling"], "avg"),
         ("seeds=3", lambda s: s.seeds, (0, 1, 2)),
         ("seeds=[4, 5]", lambda s: s.seeds, (4, 5)),
+        ("seeds={looks: [3, 5]}", lambda s: (s.seeds, s.looks), ((0, 1, 2, 3, 4), (3, 5))),
+        ("seeds=4", lambda s: s.looks, ()),
         ("question=does it, or not?", lambda s: s.question, "does it, or not?"),
         ("factors.recipe.epochs=[1, 2]", lambda s: s.factors["recipe.epochs"], [1, 2]),
         ("endpoint={metric: test/loss, margin: 0.1}", lambda s: s.endpoint.direction, "minimize"),

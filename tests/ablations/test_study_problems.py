@@ -351,3 +351,28 @@ def test_misfits_are_not_asked_of_a_study_whose_arms_cannot_be_known(raw_study):
 
     with pytest.raises(SpecError, match="control"):
         parse_study({**raw_study(control="lenett"), "sees": 3}, misfits=misfits)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "problem"),
+    [
+        ({"looks": [2, 5]}, "seeds.looks: must be numbers of seeds that increase from 3 or more"),
+        ({"looks": [5, 5]}, "such as [5, 10, 15, 20], got [5, 5]"),
+        ({"looks": []}, "got []"),
+        ({"looks": [5, "x"]}, "seeds.looks.1: must be a whole number, got 'x'"),
+        ({"looks": 5}, "seeds.looks: must be a list, got 5"),
+        ({"looks": [5, 20_000]}, "seeds.looks: must be at most 10000 seeds, got 20000"),
+        ({"looks": [5], "first": 3}, "seeds.first: unknown key 'first'; (known: looks)"),
+        ({}, "seeds.looks: is required and missing"),
+        ([0, -1], "seeds.1: must be >= 0, got -1"),
+    ],
+)
+def test_looks_that_cannot_be_are_told_with_the_rest(told, seeds, problem):
+    first, second = told(seeds=seeds, curves="validation")
+    assert problem in first
+    assert second.startswith("curves: 'validation' needs a split")
+
+
+def test_looks_need_something_to_decide(told):
+    (problem,) = told(seeds={"looks": [3, 5]}, design="arms", factors={})
+    assert problem.startswith("seeds.looks: seeds are added until every contrast is decided")

@@ -187,12 +187,12 @@ def test_studies_that_are_looked_at_often_are_wrong_as_rarely_in_full(alarms, dr
 
 
 def test_looks_that_are_not_allowed_for_would_be_wrong_too_often(monkeypatch):
-    monkeypatch.setattr(methods, "_method", lambda *_: "paired")
+    monkeypatch.setattr(methods, "_method", lambda *_, **__: "paired")
     assert looking_alarms(FEW, nominal=0.05 / (len(ARMS) - 1)) > 0.08
 
 
 def test_added_seeds_that_are_judged_as_planned_ones_would_be_wrong_too_often(monkeypatch):
-    monkeypatch.setattr(methods, "_method", lambda *_: "paired")
+    monkeypatch.setattr(methods, "_method", lambda *_, **__: "paired")
     assert growing_alarms(FEW, is_trusted=False) > 0.1
 
 

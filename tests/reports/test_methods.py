@@ -11,7 +11,6 @@ from reports.methods import (
     ADDED_SHARE,
     bounds_of,
     is_verdict_kept,
-    look_path,
     numbers_of,
     values_of,
 )
@@ -167,6 +166,12 @@ def test_a_look_that_was_planned_is_none_that_was_added():
     assert asked(**changes)[1].method == "sequential"
 
 
+def test_seeds_after_the_last_look_that_was_planned_are_added_ones():
+    changes = {"looks": (3, 5), "shown": frozenset({0, 1, 2, 3, 4})}
+    assert asked(runs(ARM[:5]), **changes)[1].method == "sequential"
+    assert asked(**changes)[1].method == "anytime"
+
+
 def test_looks_planned_after_a_verdict_was_shown_elsewhere_are_no_looks():
     changes = {"looks": (3, 6), "shown": frozenset({0, 1, 2, 3})}
     assert asked(**changes)[1].method == "anytime"
@@ -185,12 +190,3 @@ def test_a_look_with_a_hole_in_it_is_not_reached():
     del arm[2]
     assert asked(arm, looks=(3, 6))[1].ended == ()
     assert asked(looks=(3, 6))[1].ended == (0, 1, 2, 3, 4, 5)
-
-
-def test_every_look_so_far_is_on_the_path():
-    question = replace(QUESTION, looks=(3, 6))
-    outcomes = {("a", "shared"): runs(ARM), ("control", "shared"): runs(CONTROL)}
-    path = look_path(question, outcomes)
-    assert [step.look for step in path] == [3, 6]
-    assert path[1].interval == pytest.approx(bounds_of(*asked(looks=(3, 6))).adjusted)
-    assert path[1].estimate_at_first_look == path[0].estimate

@@ -9,11 +9,14 @@ from rich.console import Console
 from ablations.cli.progress import (
     LiveDisplay,
     PlainDisplay,
+    continued_line,
     display,
     planned_lines,
 )
-from ablations.executors.base import Ended
+from ablations.executors.base import Began, Ended
+from ablations.outcomes import Job
 from ablations.probe_cards import ProbeSpec
+from ablations.progress import Continued, Pace, Planned
 from ablations.record import RunState
 
 
@@ -64,3 +67,37 @@ def test_what_an_arm_does_not_change_is_told_before_the_runs(told, is_terminal):
         shown.observe(replace(told[0], warnings=("arm 'a[b]' changes nothing",)))
     assert "warning" in console.file.getvalue()
     assert "arm 'a[b]' changes nothing" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
+def test_what_a_look_decides_and_what_goes_on_is_told(told, is_terminal):
+    planned = replace(told[0], jobs=told[0].jobs[:2])
+    console = Console(file=io.StringIO(), width=150, force_terminal=is_terminal, no_color=True)
+    began = [event for event in told if isinstance(event, Began)]
+    with display(console) as shown:
+        for event in (planned, *told[1:3]):
+            shown.observe(event)
+        shown.observe(Continued(told[0].jobs[2:], 2, ("a[b]", "c"), 10))
+        shown.observe(replace(began[2], worker=1))  # a worker that the first round had no use for
+        assert shown.pace.n_jobs == 4
+    text = console.file.getvalue()
+    assert "decided: a[b], c; 2 runs more, to 10 seeds: control, activation=relu" in text
+
+
+def test_nothing_decided_is_nothing_said_of_it(told):
+    line = continued_line(Continued(told[0].jobs[:1], 1, (), 6))
+    assert line == "1 run more, to 6 seeds: control"
+
+
+def test_looks_make_the_runs_of_a_plan_the_most_there_may_be(plan):
+    made = plan(seeds={"looks": [3, 6]})
+    states = {run.run_key: "spared" if run.seed == 5 else "new" for run in made.runs}
+    jobs = tuple(Job(run) for run in made.runs[:6])
+    (line,) = planned_lines(Planned(made, states, jobs, 1))
+    assert line == (
+        "example: 2 arms x 6 seeds = 12 runs at the most, 6 to train, 2 spared, "
+        "up to 4 later, as looks decide"
+    )
+    pace = Pace()
+    pace.take(Planned(made, states, jobs, 1))
+    assert pace.until == " to the next look"

@@ -46,6 +46,7 @@ def test_only_planned_verdicts_count_as_shown():
             "flags": ["extended_after_results"],
         },
     ]
+    contrasts = [{**one, "method": "paired", "missing_pairs": [2]} for one in contrasts]
     arms += [{**arm, "comparison": "tuned", "values": {"7": 1.0}} for arm in arms]
     both = [
         {**contrast, "comparison": comparison}
@@ -54,6 +55,9 @@ def test_only_planned_verdicts_count_as_shown():
     ]
     results = {"arms": arms, "contrasts": both, "claims": []}
     assert shown_seeds(results) == {"a - control": [0, 1], "a - control (tuned)": [7]}
+    looked_at = [{**both[0], "method": "sequential"}]  # at a look, the run that was lost too
+    results = {"arms": arms, "contrasts": looked_at, "claims": []}
+    assert shown_seeds(results) == {"a - control": [0, 1, 2]}
 
 
 def test_claims_that_were_judged_count_as_shown_and_counts_do_not():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.cli.resolution import resolution_json, resolution_text
+from ablations.cli.resolution import looks_json, looks_text, resolution_json, resolution_text
 from reports.statistics.power import paired_power
+from reports.statistics.sequential import SequentialPlan
 
 
 @pytest.fixture
@@ -66,3 +67,29 @@ def test_claims_ask_for_more_unless_they_ask_what_a_contrast_asks(seen):
     sizes = {"text": "sizes", "statement": {"left": "n_macs()", "relation": "less", "right": 9}}
     assert seen(5, claims=[same, sizes])["n_contrasts"] == 1
     assert seen(5, claims=[same, sizes, other])["n_contrasts"] == 2
+
+
+def test_the_last_of_several_looks_shows_less_than_one_look_would(seen):
+    one, last = seen(8), seen({"looks": [3, 5, 8]})
+    assert last["detectable_in_sd"] > one["detectable_in_sd"]
+    assert last["alpha_each"] == SequentialPlan((3, 5, 8), 0.05, 0.02).nominal
+
+
+def test_looks_say_the_most_runs_and_those_to_expect(plan):
+    made = plan(seeds={"looks": [3, 5, 8]}, factors={"activation": ["relu", "tanh"]})
+    found = looks_json(made)
+    assert (found["seeds"], found["n_runs_at_most"]) == ([3, 5, 8], 24)
+    sequential = SequentialPlan((3, 5, 8), 0.05, 0.02, 2)
+    assert [one["runs"] for one in found["expected"]] == [
+        round(sequential.expected_runs(2, effect), 1) for effect in (0.0, 1.0, 2.0)
+    ]
+    text = looks_text(found)
+    assert text.startswith("looks at 3, 5, 8 seeds: 24 runs at the most; to be expected, if every")
+    assert looks_json(plan()) is None
+
+
+def test_each_data_set_has_a_control_that_stays(plan):
+    two = [{"name": "digits", "subset": 100}, {"name": "digits", "subset": 90}]
+    found = looks_json(plan(seeds={"looks": [3, 5]}, dataset=two))
+    sequential = SequentialPlan((3, 5), 0.05, 0.02, 2)
+    assert found["expected"][2]["runs"] == round(2 * sequential.expected_runs(1, 2.0), 1)

@@ -19,8 +19,8 @@ INLINE = ("--executor", "inline", "--device", "cpu")
 
 def test_plan_json_has_the_documented_shape_and_writes_nothing(call, tiny_file, home):
     content = json.loads(call("plan", tiny_file(), "--json").output)
-    keys = {"study", "spec", "design", "arms", "runs", "resolution", "claims", "warnings"}
-    keys |= {"changes"}
+    keys = {"study", "spec", "design", "arms", "runs", "resolution", "looks", "tuning", "claims"}
+    keys |= {"warnings", "changes"}
     assert set(content) == keys | {"estimated_seconds", "estimated_from", "measured"}
     assert (content["estimated_from"], content["measured"]) == ([], None)
     assert content["design"] == {

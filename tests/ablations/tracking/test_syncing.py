@@ -64,6 +64,19 @@ def test_sync_is_refused_while_a_driver_is_at_work_on_the_store(tracker, entry, 
     assert tracker.n_waiting() == 1
 
 
+@pytest.mark.parametrize("name", [".writing-abc", ".removing-0123-1-0"])
+def test_opening_a_study_and_syncing_sweep_what_a_killed_driver_left(tracker, plan, entry, name):
+    def leave():
+        tracker.outbox.put(entry()).rename(tracker.outbox.folder / name)
+
+    leave()
+    tracker.open_study(plan())
+    assert list(tracker.outbox.folder.iterdir()) == []
+    leave()
+    assert sync_outbox(tracker.outbox.folder.parent) == 0
+    assert list(tracker.outbox.folder.iterdir()) == []
+
+
 def test_syncing_ends_a_study_whose_driver_could_not(tracker, plan, outcome, break_store, tmp_path):
     tracker.open_study(plan())
     with break_store():

@@ -13,7 +13,6 @@ from ablations.tracking import tracker as trackers
 from ablations.tracking.artifacts import local_folder
 from ablations.tracking.locks import history_lock
 from ablations.tracking.store import MlflowStore
-from ablations.tracking.syncing import sync_outbox
 from ablations.tracking.tracker import Tracker
 
 
@@ -215,19 +214,6 @@ def test_a_server_that_is_down_refuses_a_study_before_it_starts(home, plan):
         Tracker("http://127.0.0.1:9", home).open_study(plan())
 
 
-@pytest.mark.parametrize("name", [".writing-abc", ".removing-0123-1-0"])
-def test_opening_a_study_and_syncing_sweep_what_a_killed_driver_left(tracker, plan, entry, name):
-    def leave():
-        tracker.outbox.put(entry()).rename(tracker.outbox.folder / name)
-
-    leave()
-    tracker.open_study(plan())
-    assert list(tracker.outbox.folder.iterdir()) == []
-    leave()
-    assert sync_outbox(tracker.outbox.folder.parent) == 0
-    assert list(tracker.outbox.folder.iterdir()) == []
-
-
 def test_a_plan_that_a_newer_version_stored_is_not_written_over(tracker, plan):
     tracker.open_study(plan())
     _, parent = tracker.store.parent("example")
@@ -294,3 +280,47 @@ def test_files_given_with_the_plan_lie_beside_it_and_take_the_place_of_older_one
     _, parent = tracker.store.parent("example")
     assert tracker.store.read_file(parent, "labels-0.npz") == b"now"
     assert tracker.store.read_file(parent, "plan.json") is not None
+
+
+def test_the_past_of_a_study_is_its_own_and_what_others_have_shown_of_it(tracker, plan):
+    first, renamed = plan().to_dict(), plan(study="renamed").to_dict()
+    assert tracker.past(first) == []
+    tracker.open_study(plan())
+    tracker.store_report(first, {}, "", {"activation=relu - control": [0, 1]})
+    (own,) = tracker.past(first)
+    assert own["digest"] == first["digest"]
+    (adopted,) = tracker.past(renamed)
+    assert (adopted["study"], adopted["shown"]) == ("example", own["shown"])
+
+
+def test_the_value_of_a_metric_is_told_of_each_run_where_it_is_asked_for(tracker, plan, outcome):
+    tracker.open_study(plan())
+    tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
+    (plain,), (measured,) = tracker.stored_runs(), tracker.stored_runs("test/accuracy")
+    assert plain.value is None
+    assert measured.value == outcome.record.metrics["test/accuracy"]
+    (probed,) = tracker.stored_runs("probe/shift/accuracy_1")
+    assert probed.value == outcome.measurements[0].metrics["probe/shift/accuracy_1"]
+    assert tracker.stored_runs("test/nothing")[0].value is None
+
+
+def test_a_study_with_looks_is_whole_when_no_arm_is_asked_for_more(tracker, plan, outcome):
+    made = plan(seeds={"looks": [3, 6]}, recipe={"epochs": 2, "batch_size": 32})
+    tracker.open_study(made)
+
+    def end(seeds, values):
+        for run in (run for run in made.runs if run.seed in seeds):
+            value = values[run.arm] + run.seed / 100
+            record = replace(
+                outcome.record,
+                run_key=run.run_key,
+                arm=run.arm,
+                seed=run.seed,
+                metrics={**outcome.record.metrics, "test/accuracy": value},
+            )
+            tracker.add_run("example", record.as_attempt(1), {})
+
+    end(range(2), {"control": 0.5, "activation=relu": 0.8})
+    assert not tracker.is_whole("example")
+    end([2], {"control": 0.5, "activation=relu": 0.8})
+    assert tracker.is_whole("example")  # a clear difference at three seeds

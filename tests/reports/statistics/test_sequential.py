@@ -273,3 +273,27 @@ def test_nominal_level_is_that_of_a_single_t_test(n_pairs):
     d = np.random.default_rng(8).normal(size=(20_000, n_pairs))
     p = stats.ttest_1samp(d, 0.0, axis=1).pvalue
     assert np.mean(p <= PLAN.nominal) == pytest.approx(PLAN.nominal, abs=0.0033)
+
+
+def test_an_answer_that_lost_runs_would_change_is_none():
+    clear = [2.0, 2.1, 1.9, 2.0, None]
+    assert PLAN.decide(clear, if_lost=[[*clear[:4], 2.2]]).state == "different"
+    assert PLAN.decide(clear, if_lost=[[*clear[:4], -9.0]]).state == "continue"
+    small = [0.3, 0.31, 0.29, 0.3, None]  # within the margin, and clear of zero
+    assert PLAN.decide(small, if_lost=[[*small[:4], -0.3]]).state == "continue"
+    last = [*clear, *[2.0] * 15]
+    lost = [*clear[:4], -40.0, *[2.0] * 15]
+    assert PLAN.decide(last, if_lost=[lost]).state == "undecided-at-max"
+
+
+def test_one_arm_and_its_control_take_twice_the_seeds_of_the_contrast():
+    expected = 2 * PLAN.expected_seeds(1.0)
+    assert PLAN.expected_runs(1, 1.0) == pytest.approx(expected, abs=0.3)
+
+
+def test_the_control_stays_for_the_last_arm():
+    family = SequentialPlan(LOOKS, alpha=0.05, margin=1.0, n_contrasts=6)
+    runs, arms = family.expected_runs(6, 1.5), 6 * family.expected_seeds(1.5)
+    assert family.expected_seeds(1.5) < runs - arms <= 20
+    assert family.expected_runs(6, 9.0) == 7 * 5
+    assert family.expected_runs(6, 1.5) == runs
