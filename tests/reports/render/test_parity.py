@@ -234,7 +234,36 @@ def refused(everything):
     return Study(results | changes, spent)
 
 
-@pytest.fixture(params=["example", "whole", "refused"])
+@pytest.fixture(scope="module")
+def tuned(everything):
+    """The same study after a search in which an arm came to the edge, and one was cut short."""
+    results, spent = everything
+    rate = {"low": 0.0001, "high": 0.1, "log": True, "step": None, "values": None}
+    size = {"low": None, "high": None, "log": False, "step": None, "values": [32, 64]}
+    counts = {"n_completed": 20, "n_diverged": 1, "n_repeats": 2, "trial": 4}
+    found = {
+        "chosen": {"learning_rate": 0.0981234, "batch_size": 64},
+        "value": 0.87312,
+        "edges": {"learning_rate": "high"},
+        "importance": {"learning_rate": 0.914, "batch_size": 0.086},
+    }
+    nothing = {"chosen": None, "value": None, "edges": {}, "importance": None, "n_completed": 7}
+    first, second = (arm["name"] for arm in results["arms"][:2])
+    tuning = {
+        "metric": "validation/accuracy",
+        "direction": "maximize",
+        "sampler": "tpe",
+        "n_trials": 20,
+        "space": {"learning_rate": rate, "batch_size": size},
+        "importance": {"evaluator": "fanova", "seed": 0},
+        "arms": [{"arm": first, **counts, **found}, {"arm": second, **counts, **nothing}],
+    }
+    best = [{"arm": first, "expected_best": [0.7, 0.8, 0.87312]}]
+    budget = {"metric": "validation/accuracy", "arms": best}
+    return Study(results | {"tuning": tuning, "budget": budget}, spent)
+
+
+@pytest.fixture(params=["example", "whole", "refused", "tuned"])
 def study(request):
     return request.getfixturevalue(request.param)
 
