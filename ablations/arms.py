@@ -15,7 +15,7 @@ from ablations.cells import Cells
 from ablations.designs import CONTROL, Cell, cell_name
 from ablations.identity import arm_identity, retrained
 from ablations.record import digest
-from ablations.search_space import corners
+from ablations.search_space import Axis, corners
 from ablations.sizes import Counts, Layer, Networks, Shape, Sizes
 from ablations.spec import ArmSpec, DataSpec, Recipe, StudySpec, canonical, changed
 from lenet_variants import catalogue
@@ -284,7 +284,13 @@ class ArmBuilder:
             for values in corners(self.spec.tuning.space)
             for item in _problems_of(recipe, values)
         ]
-        told += self.data.check(changed(dataset, {"validation": self.spec.tuning_validation}))
+        kept = self.spec.tuning_validation
+        told += self.data.check(changed(dataset, {"validation": kept}))
+        if self.spec.tuning.validation is None and dataset.validation != kept:
+            told.append(
+                f"keeps out {dataset.validation} images and the study {kept}; set "
+                "tuning.validation, so that all arms are tuned on as many"
+            )
         for text in dict.fromkeys(told):
             self.problems.append(f"tuning: {self._of(name, text)}")
 
@@ -295,6 +301,23 @@ def _problems_of(recipe: Recipe, values: Mapping[str, Any]) -> list[Any]:
     except ValidationError as error:
         return list(error.errors())
     return []
+
+
+def tuned_alike(arms: Sequence[Arm], space: Mapping[str, Axis]) -> list[str]:
+    """A sentence for every arm that has other than one before it only what is tuned."""
+    problems: list[str] = []
+    first: dict[str, Arm] = {}
+    for arm in arms:
+        try:
+            held = first.setdefault(arm.trained_with(corners(space)[0]).arm_key, arm)
+        except ValidationError:  # which was told of it already
+            continue
+        if held is not arm:
+            problems.append(
+                f"arm {arm.name!r}: has other than arm {held.name!r} only what is tuned "
+                f"({', '.join(space)}), so that both would be tuned to one recipe; drop one"
+            )
+    return problems
 
 
 def same_arms(arms: Sequence[Arm]) -> list[str]:

@@ -6,6 +6,8 @@ history kept on the study's parent run makes that visible. Pure; called by `trac
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -49,6 +51,7 @@ def entry(plan: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         "seeds": plan["seeds"],
         **({"looks": plan["looks"]} if "looks" in plan else {}),
         "arms": _keys(plan),
+        **({"tuning": _tuning(plan)} if "tuning" in plan else {}),
         "claims": {
             one["digest"]: {"text": one["text"], "said": one["said"]} for one in _claims(plan)
         },
@@ -248,7 +251,15 @@ def deviations(history: History, plan: Mapping[str, Any]) -> list[Deviation]:
     if added:
         text = f"seeds {added} were added after results were shown"
         found.append(Deviation("seeds_added", text))
+    found += _tuning_deviations(shown, plan, when)
     return [*found, *_claim_deviations(history, shown, plan)]
+
+
+def _tuning_deviations(shown: History, plan: Mapping[str, Any], when: str) -> list[Deviation]:
+    tuned = [past["tuning"] for past in shown if past.get("tuning")]
+    if tuned and _tuning(plan) != tuned[0]:
+        return [Deviation("tuning_changed", f"recipes were tuned otherwise {when}")]
+    return []
 
 
 def _claim_deviations(
@@ -316,10 +327,19 @@ def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     found = {}
     for item in [*claimed, *plan["contrasts"]]:
         comparison = item.get("comparison", primary)
-        keys = {name: shown_name(key, comparison) for name, key in _keys(plan).items()}
+        # Where an arm is tuned otherwise, its contrast is another question.
+        recipe = comparison if comparison == "shared" else f"{comparison} {_tuning(plan)}"
+        keys = {name: shown_name(key, recipe) for name, key in _keys(plan).items()}
         name = shown_name(item["name"], comparison)
         found[name] = (keys[item["arm"]], keys[item["control"]])
     return found
+
+
+def _tuning(plan: Mapping[str, Any]) -> str:
+    """How recipes are searched for; empty where they are not."""
+    searched = {k: v for k, v in plan.get("tuning", {}).items() if k != "max_repeats"}
+    text = json.dumps(searched, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if searched else ""
 
 
 def _keys(plan: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import Arm, ArmBuilder, DataFacts, same_arms, size_target
+from ablations.arms import Arm, ArmBuilder, DataFacts, same_arms, size_target, tuned_alike
 from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
@@ -305,6 +305,8 @@ def make_plan(
     arms = [(arm, builder.spec) for builder in builders for arm in builder.all_arms()]
     problems = list(dict.fromkeys(text for builder in builders for text in builder.problems))
     problems += same_arms([arm for arm, _ in arms])
+    if spec.tuning and not problems:
+        problems += tuned_alike([arm for arm, _ in arms], spec.tuning.space)
     unbuilt = {name + one.place for one in builders for name in one.failed}
     finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.metrics(), networks)
     claims = finder.claims(spec.claims)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.designs import level_text
+from ablations.errors import counted
 
 PlanJson = Mapping[str, Any]
 
@@ -30,6 +31,7 @@ def plan_changes(old: PlanJson, new: PlanJson) -> list[str]:
         *_seeds(old["seeds"], new["seeds"]),
         *_looks(old.get("looks", []), new.get("looks", [])),
         *_endpoint(old["endpoint"], new["endpoint"]),
+        *_tuning(old.get("tuning", {}), new.get("tuning", {})),
         *_probes(old["probes"], new["probes"]),
         *_claims(old.get("claims", []), new.get("claims", [])),
         *_accepted(old.get("accept", []), new.get("accept", [])),
@@ -111,6 +113,18 @@ def _endpoint(old: PlanJson, new: PlanJson) -> Iterator[str]:
     for key, value in new.items():
         if old.get(key) != value:
             yield f"endpoint.{key} was {old.get(key)}, now {value}: nothing is trained for it"
+
+
+def _tuning(old: PlanJson, new: PlanJson) -> Iterator[str]:
+    keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    if not old or not new:
+        yield from ["tuning added: trials are trained for it"] if new else []
+        yield from ["tuning left out: its trials and runs stay stored"] if old else []
+    elif keys == ["n_trials"] and new["n_trials"] > old["n_trials"]:
+        n_more = new["n_trials"] - old["n_trials"]
+        yield f"tuning: {counted(n_more, 'trial')} of every arm more; recipes are chosen anew"
+    elif keys and keys != ["max_repeats"]:
+        yield f"tuning has another {', '.join(keys)}: recipes are searched for and chosen anew"
 
 
 def _probes(old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,36 @@ class Prepared:
 
     def _precision_problems(self) -> Iterator[str]:
         for arm in self.plan.arms:
-            if arm.recipe.precision == "tf32" and self.device.type != "cuda":
+            if "tf32" in self._tried(arm, "precision") and self.device.type != "cuda":
                 yield (
                     f"arm {arm.name!r}: recipe.precision 'tf32' needs cuda, "
                     f"got {self.device.type!r}"
                 )
 
+    def _tried(self, arm: Arm, key: str) -> Collection[Any]:
+        """The value of a recipe key that an arm has, and those that tuning may give it."""
+        axis = self.spec.tuning.space.get(key) if self.spec.tuning else None
+        if axis is None:
+            return {getattr(arm.recipe, key)}
+        low, high = axis.ends
+        values = axis.values or range(int(low), int(high) + 1, int(axis.step or 1))
+        return {getattr(arm.recipe, key), *values}
+
     def _batch_problems(self) -> Iterator[str]:
         """Batch norm has no variance to divide by where a batch holds one value a feature."""
         for arm in self.plan.arms:
-            size = arm.recipe.batch_size
-            if arm.n_images % size == 1 % size and (layers := _normed_alone(arm)):
+            counts = {arm.n_images}
+            if self.spec.tuning:
+                kept = self.spec.tuning.validation or arm.dataset.validation
+                counts.add(arm.n_images + arm.dataset.validation - kept)
+            sizes = sorted(self._tried(arm, "batch_size"))
+            alone = [(size, n) for size in sizes for n in sorted(counts) if n % size == 1 % size]
+            if alone and (layers := _normed_alone(arm)):
+                size, n = alone[0]
                 yield (
                     f"arm {arm.name!r}: {', '.join(layers)} normalises over the batch and needs "
                     f"two images of it, and recipe.batch_size {size} leaves a last batch of one "
-                    f"of {arm.n_images:,} images; use another batch_size or subset"
+                    f"of {n:,} images; use another batch_size or subset"
                 )
 
     def _graph_problems(self) -> Iterator[str]:
@@ -127,12 +142,12 @@ class Prepared:
         chosen = {
             one["arm"]: one["chosen"]
             for one in found.get("arms", ())
-            if self._searches.get(one["arm"]) == one["search"] and one["chosen"]
+            if self.searches.get(one["arm"]) == one["search"] and one["chosen"]
         }
         self.plan = self.plan.tuned_to(chosen)
 
     @cached_property
-    def _searches(self) -> dict[str, str]:
+    def searches(self) -> dict[str, str]:
         """The name of every arm's search."""
         return {arm.name: search_name(self.spec, arm, self.env_key) for arm in self.plan.arms}
 
@@ -142,6 +157,8 @@ class Prepared:
         if tuning is None:
             return []
         ended = {(run.search, run.seed) for run in trials if run.state.is_outcome}
+        failed = Counter((run.search, run.seed) for run in trials if run.state.is_failure)
+        ended |= {trial for trial, n in failed.items() if n > tuning.max_repeats}
         known = Counter(search for search, seed in ended if seed < TUNING_SEED + tuning.n_trials)
         chosen = {
             arm.name: {key: getattr(arm.recipe, key) for key in tuning.space}
@@ -149,7 +166,7 @@ class Prepared:
         }
         return [
             SearchState(arm, known[search], tuning.n_trials, chosen.get(arm))
-            for arm, search in self._searches.items()
+            for arm, search in self.searches.items()
         ]
 
     @cached_property

@@ -62,6 +62,11 @@ class RunState(StrEnum):
         return self in (RunState.FINISHED, RunState.DIVERGED)
 
     @property
+    def is_failure(self) -> bool:
+        """Whether it says nothing of the arm, and was not stopped from outside."""
+        return not self.is_outcome and self is not RunState.INTERRUPTED
+
+    @property
     def mlflow_status(self) -> str:
         """The nearest of MLflow's own states, which the UI shows."""
         if self.is_outcome:

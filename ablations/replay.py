@@ -23,6 +23,7 @@ from ablations.outcomes import Job, environment_of
 from ablations.plan import RunSpec
 from ablations.record import (
     EXAMPLES_FILE,
+    KIND_TUNING,
     RECORD_FILE,
     WEIGHTS_FILE,
     RunRecord,
@@ -71,8 +72,12 @@ class Replay:
         }
 
 
-def find_run(stored: Sequence[StoredRun], prefix: str) -> list[StoredRun]:
+def find_run(
+    stored: Sequence[StoredRun], prefix: str, trials: Sequence[StoredRun] = ()
+) -> list[StoredRun]:
     """The attempts with an outcome of the one run whose key begins with `prefix`.
+
+    `trials` are those of searches, which are told apart from what is not there at all.
 
     Raises:
         RunNotFoundError: No run begins so, or several do; or the one has no outcome.
@@ -83,6 +88,12 @@ def find_run(stored: Sequence[StoredRun], prefix: str) -> list[StoredRun]:
             "`ablations plan STUDY --json` has the key of every run"
         )
     found = [run for run in stored if run.run_key.startswith(prefix)]
+    trial = next((run for run in trials if run.run_key.startswith(prefix)), None)
+    if not found and trial is not None:
+        raise RunNotFoundError(
+            f"run key: {prefix!r} is a trial of arm {trial.arm!r} in study {trial.study!r}; trials "
+            "are not replayed, give the key of a run of the report"
+        )
     if not found:
         raise RunNotFoundError(
             f"run key: none of the {len({run.run_key for run in stored})} runs in the store begins "
@@ -133,7 +144,7 @@ def replay(
     if not exists(uri):
         raise RunNotFoundError(f"tracking store {uri}: is not there; run a study in this folder")
     store, place = MlflowStore(uri), devices.choose(device)
-    attempts = find_run(store.stored_runs(), prefix)
+    attempts = find_run(store.stored_runs(), prefix, store.stored_runs(kind=KIND_TUNING))
     here = environment_of(_spec(_record(store, attempts[0])), place)
     newest = max(attempts, key=lambda held: (held.env_key == here.env_key, held.attempt))
     then = _training(store, newest)

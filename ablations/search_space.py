@@ -130,6 +130,16 @@ def fitted(space: Mapping[str, Axis], model: type[BaseModel]) -> dict[str, Axis]
             problems.append(f"{key}: {error.errors()[0]['input']!r} will not do: {told}")
             continue
         kept = {"values": taken} if axis.values else {"low": taken[0], "high": taken[1]}
+        if axis.step is not None:
+            if isinstance(taken[0], int) and axis.step != int(axis.step):
+                problems.append(f"{key}: is a whole number, and so must be its step: {axis.step:g}")
+                continue
+            # What no number of steps comes to is no end.
+            n_steps = math.floor((taken[1] - taken[0]) / axis.step + 1e-9)
+            if not n_steps:
+                problems.append(f"{key}: a step of {axis.step:g} leads beyond high at once")
+                continue
+            kept["high"] = taken[0] + n_steps * axis.step
         found[key] = Axis.model_validate({**axis.model_dump(exclude_unset=True), **kept})
     if problems:
         raise ValueError("; ".join(problems))
@@ -147,6 +157,8 @@ def corners(space: Mapping[str, Axis]) -> list[dict[str, Any]]:
 
     Beside the ends of the other axes: keys of a recipe may clash, such as a momentum with Adam.
     """
+    if all(axis.values is not None for axis in space.values()):
+        return cells(space)
     found = []
     for key, axis in space.items():
         for end in (0, 1):

@@ -7,27 +7,18 @@ is written down for reports, which know no sampler.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ablations import tuning
 from ablations.arms import Arm
 from ablations.plan import RunSpec
-from ablations.record import RunState
-from ablations.spec import StudySpec
+from ablations.record import RunRecord, RunState, StoredRun
+from ablations.spec import TUNING_SEED, StudySpec
 from ablations.trials import Trial, Values, asked, best, edges, search_name, trial_run, tuned_metric
 
 TUNING_SCHEMA = 1
-
-
-class Ending(Protocol):
-    """How a trial ended; a `RunRecord` is one."""
-
-    @property
-    def state(self) -> RunState: ...  # noqa: D102
-    @property
-    def metrics(self) -> Mapping[str, float]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -43,6 +34,21 @@ class Round:
     planned: list[RunSpec]
 
 
+@dataclass(frozen=True)
+class Past:
+    """What was trained of a study's searches before.
+
+    Attributes:
+        ours: The trials of the study that the store holds, of every attempt.
+        read: The record of one of them.
+        elsewhere: The record of a trial that another study has trained; None if none has.
+    """
+
+    ours: Sequence[StoredRun]
+    read: Callable[[StoredRun], RunRecord]
+    elsewhere: Callable[[RunSpec], RunRecord | None]
+
+
 @dataclass
 class _Search:
     """One arm's: its name in the journal, and the trials that have ended, by number."""
@@ -55,46 +61,54 @@ class _Search:
 class Searches:
     """Every arm's search, as far as it has come.
 
+    The store is what says which trials have ended; the journal follows it.
+
     Args:
         spec: A study with tuning.
         arms: Those whose recipes are searched.
         journal: Where each trial is written as it ends.
         env_key: The environment that a run would be trained in here.
-        held: Keys of the trials that this study's own store has: the journal's others are none.
-        stored: How a trial ended that was trained before; None if none was.
-        failures: How often each trial has failed, by run key.
+        past: What was trained before.
         is_patient: Whether trials that failed as often as they may are tried anew.
     """
 
-    def __init__(  # noqa: PLR0913 (what the runner knows, and this does not)
+    def __init__(
         self,
         spec: StudySpec,
         arms: Sequence[Arm],
         journal: tuning.Journal,
         *,
         env_key: Callable[[RunSpec], str],
-        held: Collection[str],
-        stored: Callable[[RunSpec], Ending | None],
-        failures: Mapping[str, int],
+        past: Past,
         is_patient: bool = False,
     ) -> None:
         self.spec, self.tuning, self.journal = spec, asked(spec), journal
         self.metric, self.direction = tuned_metric(spec.endpoint)
-        self._stored = stored
-        self._failures = Counter(failures)
-        self._held = held
-        self._searches = [self._begun(arm, env_key, is_patient=is_patient) for arm in arms]
-
-    def _begun(self, arm: Arm, env_key: Callable[[RunSpec], str], *, is_patient: bool) -> _Search:
-        name = search_name(self.spec, arm, env_key)
-        counted = [
-            one
-            for one in self.journal.trials(name).values()
-            if one.number < self.tuning.n_trials and one.run_key in self._held
+        self._past, self._is_patient = past, is_patient
+        self._failures = Counter(run.run_key for run in past.ours if run.state.is_failure)
+        self._searches = [
+            self._begun(_Search(arm, search_name(spec, arm, env_key))) for arm in arms
         ]
-        return _Search(
-            arm, name, {one.number: one for one in counted if one.is_completed or not is_patient}
-        )
+
+    def _begun(self, search: _Search) -> _Search:
+        """A search with what has ended of it."""
+        attempts: dict[int, list[StoredRun]] = {}
+        for run in self._past.ours:
+            number = run.seed - TUNING_SEED
+            if run.search == search.name and number < self.tuning.n_trials:
+                attempts.setdefault(number, []).append(run)
+        journaled = self.journal.trials(search.name)
+        for number, runs in sorted(attempts.items()):
+            newest = max(runs, key=lambda run: (run.state.is_outcome, run.attempt))
+            is_lost = self._failures[newest.run_key] > self.tuning.max_repeats
+            if not newest.state.is_outcome and (self._is_patient or not is_lost):
+                continue
+            known = journaled.get(number)
+            if known and (known.run_key, known.state) == (newest.run_key, newest.state):
+                search.ended[number] = known
+            else:
+                self._end(search, number, newest.run_key, self._past.read(newest))
+        return search
 
     @property
     def n_trials(self) -> int:
@@ -126,17 +140,16 @@ class Searches:
                 return
             yield Round(runs, [run for one in found for run in one.planned])
 
-    def take(self, run: RunSpec, ending: Ending) -> None:
+    def take(self, run: RunSpec, record: RunRecord) -> None:
         """Note how a trial ended; written to the journal unless it is to be tried again."""
-        if ending.state is RunState.INTERRUPTED:
+        if record.state is RunState.INTERRUPTED:
             return
         search = next(one for one in self._searches if one.arm.name == run.arm)
-        n_failures = self._failures[run.run_key]
-        if not ending.state.is_outcome:
+        if record.state.is_failure:
             self._failures[run.run_key] += 1
-            if n_failures < self.tuning.max_repeats:
+            if self._failures[run.run_key] <= self.tuning.max_repeats:
                 return
-        self._end(search, run, ending, n_repeats=n_failures)
+        self._end(search, run.trial or 0, run.run_key, record)
 
     def _round(self, search: _Search) -> Round:
         """The next round of a search of which a trial is nowhere to be had; empty at its end."""
@@ -148,11 +161,11 @@ class Searches:
             missing = [run for run in runs if run.trial not in search.ended]
             wanted = []
             for run in missing:
-                known = self._stored(run)
+                known = self._past.elsewhere(run)
                 if known is None:
                     wanted.append(run)
                 else:
-                    self._end(search, run, known, n_repeats=self._failures[run.run_key])
+                    self._end(search, run.trial or 0, run.run_key, known)
             if wanted:
                 return Round(wanted, runs)
         return Round([], [])
@@ -165,17 +178,17 @@ class Searches:
             direction=self.direction,
         )
 
-    def _end(self, search: _Search, run: RunSpec, ending: Ending, *, n_repeats: int) -> None:
-        is_finished = ending.state is RunState.FINISHED
+    def _end(self, search: _Search, number: int, run_key: str, record: RunRecord) -> None:
+        n_failures = self._failures[run_key]
         trial = Trial(
-            number=run.trial or 0,
-            values={key: getattr(run.recipe, key) for key in self.tuning.space},
-            state=ending.state,
-            value=ending.metrics[self.metric] if is_finished else None,
-            n_repeats=n_repeats,
-            run_key=run.run_key,
+            number=number,
+            values={key: record.spec["recipe"][key] for key in self.tuning.space},
+            state=record.state,
+            value=record.metrics[self.metric] if record.state is RunState.FINISHED else None,
+            n_repeats=n_failures - record.state.is_failure,
+            run_key=run_key,
         )
-        search.ended[trial.number] = trial
+        search.ended[number] = trial
         self.journal.add(search.name, trial, self.tuning.space, self.direction)
 
     def to_dict(self) -> dict[str, Any]:

@@ -247,7 +247,9 @@ def seeding_of(plan: Mapping[str, Any], past: history.History) -> Seeding | None
             frozenset(seen),
         )
 
-    cells = dict.fromkeys(map(cell_of, plan["runs"]))
+    # Of every recipe, also of one that tuning has yet to choose.
+    comparisons = dict.fromkeys(item["comparison"] for item in plan["contrasts"])
+    cells = [(arm, comparison) for comparison in comparisons for arm in arms]
     is_accuracy = "accuracy" in endpoint["metric"]
     return Seeding(
         seeds=tuple(plan["seeds"]),

@@ -208,6 +208,11 @@ def _tuning_problems(spec: StudySpec) -> list[str]:
         for key in spec.tuning.space
         if f"recipe.{key}" in spec.factors
     ]
+    if "loss" in spec.tuning.space and spec.endpoint.metric.endswith("/loss"):
+        problems.append(
+            "tuning.space.loss: recipes are chosen by their loss here, and losses of two kinds "
+            "cannot be compared; leave it out, or take an accuracy as the endpoint"
+        )
     without = [label for label, one in spec.each_dataset().items() if not one.tuning_validation]
     if without:
         problems.append(

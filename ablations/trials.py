@@ -136,12 +136,18 @@ def search_name(spec: StudySpec, arm: Arm, env_key: Callable[[RunSpec], str]) ->
 
 
 def best(trials: Iterable[Trial], direction: Direction) -> Trial | None:
-    """The trial with the best value, of equal ones the first; None if none finished."""
-    finished = [trial for trial in trials if trial.value is not None]
+    """The trial with the best value, of equal ones the first; None if there is none.
+
+    One that diverged has the worst value, and one that failed comes after it: an arm that nothing
+    trains is reported on with the first recipe that was tried.
+    """
     sign = 1 if direction == "maximize" else -1
-    return max(
-        finished, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None
-    )
+
+    def rank(trial: Trial) -> tuple[bool, float, int]:
+        value = worst(direction) if trial.value is None else trial.value
+        return trial.is_completed, sign * value, -trial.number
+
+    return max(trials, key=rank, default=None)
 
 
 def edges(space: Mapping[str, Axis], recipe: Recipe, values: Values) -> dict[str, Side]:
@@ -156,9 +162,13 @@ def edges(space: Mapping[str, Axis], recipe: Recipe, values: Values) -> dict[str
 
 def _goes_on(axis: Axis, key: str, side: Side, recipe: Recipe) -> bool:
     ends: Sequence[Any] = sorted(axis.values) if axis.values else axis.ends
-    width = ends[-1] - ends[0]
-    step = 1 if isinstance(getattr(recipe, key), int) else _BEYOND * width
-    beyond = ends[0] - step if side == "low" else ends[-1] + step
+    low, high = ends[0], ends[-1]
+    if isinstance(getattr(recipe, key), int):
+        beyond = low - 1 if side == "low" else high + 1
+    elif side == "low":
+        beyond = low / 2 if low > 0 else low - _BEYOND * (high - low)
+    else:
+        beyond = high + _BEYOND * (high - low)
     try:
         changed(recipe, {key: beyond})
     except ValidationError:

@@ -5,7 +5,6 @@ Called by the runner, which trains what is yielded here and hands back how each 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,12 @@ from ablations.outcomes import Job
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.progress import Observer, Searching
-from ablations.record import KIND_TUNING, TUNING_FILE, RunRecord, RunState
+from ablations.record import KIND_TUNING, TUNING_FILE, RunRecord
 from ablations.tracking.artifacts import as_json
 from ablations.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from ablations.searching import Searches
-
-_NO_FAILURE = (RunState.FINISHED, RunState.DIVERGED, RunState.INTERRUPTED)
 
 
 class Tuner:
@@ -44,6 +41,8 @@ class Tuner:
     ) -> None:
         self.prepared, self.tracker, self.observe = prepared, tracker, observe
         self._open_study = open_study
+        if not tracker.is_new():
+            tracker.drain()  # what a killed driver left in the outbox has been trained
         self.trials = tracker.stored_runs(kind=KIND_TUNING)
         self.is_stored = False
         self._found: dict[str, Any] = tracker.stored_tuning(prepared.spec.study)
@@ -80,31 +79,29 @@ class Tuner:
             self.is_stored = True
 
     def _begun(self) -> Searches:
-        from ablations.searching import Searches
+        from ablations.searching import Past, Searches
         from ablations.tuning import Journal
 
         ours = [run for run in self.trials if run.study == self.prepared.spec.study]
         for run in ours:  # as of runs: a driver that was killed may not have come to remove them
             if run.state.is_outcome:
                 self.prepared.checkpoints.of(run.run_key, run.env_key).remove()
-        plan = self.prepared.plan
         return Searches(
-            plan.spec,
-            plan.arms,
+            self.prepared.spec,
+            self.prepared.plan.arms,
             Journal(self.prepared.options.work_dir),
             env_key=self.prepared.env_key,
-            held={run.run_key for run in ours},
-            stored=self._ended_trial,
-            failures=Counter(r.run_key for r in self.trials if r.state not in _NO_FAILURE),
+            past=Past(ours, self.tracker.record_of, self._trained_elsewhere),
             is_patient=self.prepared.options.retry_failed,
         )
 
-    def _ended_trial(self, run: RunSpec) -> RunRecord | None:
-        """The record of a trial that was trained before, in this study or in another."""
-        held = newest(self.trials, run.run_key, self.prepared.env_key(run))
+    def _trained_elsewhere(self, run: RunSpec) -> RunRecord | None:
+        """The record of a trial that another study has trained, which becomes this one's too."""
+        study = self.prepared.spec.study
+        others = [held for held in self.trials if held.study != study]
+        held = newest(others, run.run_key, self.prepared.env_key(run))
         if held is None or not held.state.is_outcome:
             return None
-        if held.study != self.prepared.spec.study:
-            self._open_study()
-            self.tracker.link(self.prepared.spec.study, held, run.arm)
+        self._open_study()
+        self.tracker.link(study, held, run.arm)
         return self.tracker.record_of(held)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ablations.errors import counted
 from ablations.plan import Plan
+from ablations.seeding import seeding_of
 from reports.statistics.power import POWER, detectable_in_sd, seeds_needed
 from reports.statistics.sequential import SequentialPlan
 
@@ -30,7 +31,7 @@ def resolution_json(plan: Plan) -> dict[str, Any]:
     alpha_each = endpoint.alpha / max(1, len(asked))
     n_seeds = len(plan.spec.seeds)
     if plan.spec.looks:  # at the last of them
-        alpha_each = _sequential(plan).nominal
+        alpha_each = _sequential(plan, plan.primary[0]["comparison"]).nominal
     in_sd = detectable_in_sd(n_seeds, alpha=alpha_each)
     return {
         "n_seeds": n_seeds,
@@ -57,14 +58,21 @@ def looks_json(plan: Plan) -> dict[str, Any] | None:
     if not plan.spec.looks:
         return None
     groups = Counter((one["control"], one["comparison"]) for one in plan.contrasts)
-    sequential = _sequential(plan)
+    comparisons = {one["comparison"] for one in plan.contrasts}
+    sequential = {one: _sequential(plan, one) for one in comparisons}
     return {
         "seeds": list(plan.spec.looks),
-        "n_runs_at_most": len(plan.runs),
+        "n_runs_at_most": len(plan.arms) * len(plan.spec.seeds) * len(comparisons),
         "expected": [
             {
                 "effect_in_sd": effect,
-                "runs": round(sum(sequential.expected_runs(n, effect) for n in groups.values()), 1),
+                "runs": round(
+                    sum(
+                        sequential[comparison].expected_runs(n, effect)
+                        for (_, comparison), n in groups.items()
+                    ),
+                    1,
+                ),
             }
             for effect in EFFECTS
         ],
@@ -84,10 +92,11 @@ def looks_text(found: Mapping[str, Any]) -> str:
     )
 
 
-def _sequential(plan: Plan) -> SequentialPlan:
-    endpoint = plan.spec.endpoint
-    n_contrasts = max(1, len(plan.contrasts))
-    return SequentialPlan(plan.spec.looks, endpoint.alpha, endpoint.margin, n_contrasts)
+def _sequential(plan: Plan, comparison: str) -> SequentialPlan:
+    """The looks at the contrasts of one recipe, which share alpha with what claims ask there."""
+    seeding = seeding_of(plan.to_dict(), [])
+    contrasts = seeding.contrasts if seeding else ()
+    return next(one.plan for one in contrasts if one.arm[1] == comparison)
 
 
 def resolution_text(found: Mapping[str, Any], margin: float) -> str:

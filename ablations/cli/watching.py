@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ablations.options import RunOptions
 from ablations.plan import run_states
 from ablations.preparation import Prepared
 from ablations.record import KIND_TUNING, now_ms
-from ablations.seeding import Seeding, seeding_of, stored_outcomes, with_spared
+from ablations.seeding import Seeding, cell_of, seeding_of, stored_outcomes, with_spared
 from ablations.spec import TUNING_SEED
 from ablations.tracking.locks import folder_is_held, is_driven
 from ablations.tracking.outbox import Outbox
@@ -45,6 +45,8 @@ class View:
         env_keys: The environment that each run would be trained in here, by key.
         seeding: How seeds are added; None where all are planned at once.
         store: None as long as there is none.
+        searches: Names of the arms' searches; those of a study that is known by its name alone are
+            known once they are over, and before that its trials count whatever was searched.
     """
 
     study: str
@@ -54,6 +56,7 @@ class View:
     store: Tracker | None
     uri: str
     work_dir: Path
+    searches: Collection[str] = ()
 
     @property
     def arms(self) -> dict[str, list[str]]:
@@ -99,6 +102,7 @@ class View:
             if run.study == self.study
             and run.state.is_outcome
             and run.seed < TUNING_SEED + n_trials
+            and (not self.searches or run.search in self.searches)
         }
         n_ended = Counter(arm for arm, _ in ended)
         return {arm: f"{n_ended[arm]} of {n_trials}" for arm in self.arms}
@@ -119,6 +123,7 @@ def view_of_file(prepared: Prepared, store: Tracker | None, options: RunOptions)
         store=store,
         uri=tracking_uri(options.tracking_uri),
         work_dir=options.work_dir,
+        searches=prepared.searches.values() if prepared.spec.tuning else (),
     )
 
 
@@ -137,20 +142,22 @@ def view_of_name(study: str, options: RunOptions) -> View:
     store = Tracker(uri, options.work_dir)
     plan = store.stored_plan(study)
     device = devices.choose(options.device)
-    precisions = {arm["name"]: arm["recipe"]["precision"] for arm in plan["arms"]}
+    recipes = {(arm["name"], "shared"): arm["recipe"] for arm in plan["arms"]}
+    recipes |= {(arm, "tuned"): recipe for arm, recipe in plan.get("tuned", {}).items()}
     keys = {
         precision: devices.environment(device, precision).env_key
-        for precision in set(precisions.values())
+        for precision in {recipe["precision"] for recipe in recipes.values()}
     }
     runs: Sequence[Mapping[str, Any]] = plan["runs"]
     return View(
         study=study,
         plan=plan,
-        env_keys={run["run_key"]: keys[precisions[run["arm"]]] for run in runs},
+        env_keys={run["run_key"]: keys[recipes[cell_of(run)]["precision"]] for run in runs},
         seeding=seeding_of(plan, store.past(plan) if "looks" in plan else []),
         store=store,
         uri=uri,
         work_dir=options.work_dir,
+        searches=[one["search"] for one in store.stored_tuning(study).get("arms", ())],
     )
 
 

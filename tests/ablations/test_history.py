@@ -309,3 +309,29 @@ def test_a_verdict_that_was_shown_without_looks_was_planned_at_the_end_alone(pla
     now = plain(seeds={"looks": [3, 5]})
     assert shown_looks(seen, now) == {RELU: []}
     assert "looks were planned at the end alone when" in said(deviations(seen, now))[0]
+
+
+SEARCH = {"trials": 3, "space": {"learning_rate": [0.1, 1, 10]}, "sampler": "random"}
+
+
+def test_tuning_again_after_a_verdict_is_stamped_and_the_old_one_still_shares_alpha(plain):
+    def tuned(**changes):
+        return plain(tuning={**SEARCH, "validation": 20, **changes})
+
+    first = tuned()
+    seen = with_shown(extended([], first), first, {RELU: [0, 1], f"{RELU} (tuned)": [0, 1]})
+    assert shown_seeds(seen, first) == {RELU: [0, 1], f"{RELU} (tuned)": [0, 1]}
+    assert deviations(extended(seen, tuned(max_repeats=0)), tuned(max_repeats=0)) == []
+    for other in (tuned(trials=9), tuned(validation=30), tuned(space={"learning_rate": [0.2]})):
+        history = extended(seen, other)
+        assert shown_seeds(history, other) == {RELU: [0, 1]}
+        assert n_gone(history, other) == 1
+        codes = [one.code for one in deviations(history, other)]
+        assert codes == ["contrasts_dropped", "tuning_changed"]
+
+
+def test_a_study_that_leaves_its_tuning_out_is_stamped(plain):
+    first = plain(tuning={**SEARCH, "validation": 20})
+    seen = with_shown(extended([], first), first, {f"{RELU} (tuned)": [0, 1]})
+    codes = [one.code for one in deviations(extended(seen, plain()), plain())]
+    assert "tuning_changed" in codes

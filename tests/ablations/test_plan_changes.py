@@ -186,3 +186,24 @@ def test_other_looks_train_nothing_by_themselves(changes):
     more = changes({"seeds": 3}, {"seeds": {"looks": [3, 5]}})
     assert more[0] == "seeds added: 3, 4"
     assert more[1].startswith("looks were none, now 3, 5")
+
+
+def test_what_a_change_of_tuning_means_is_told(plan):
+    search = {"trials": 3, "space": {"learning_rate": [0.1, 1]}, "validation": 20}
+    search["sampler"] = "random"
+
+    def told(old, new):
+        plans = (plan(tuning=one) if one else plan() for one in (old, new))
+        return [
+            text for text in plan_changes(*(one.to_dict() for one in plans)) if "tuning" in text
+        ]
+
+    assert told(None, search) == ["tuning added: trials are trained for it"]
+    assert told(search, None) == ["tuning left out: its trials and runs stay stored"]
+    assert told(search, {**search, "trials": 8}) == [
+        "tuning: 5 trials of every arm more; recipes are chosen anew"
+    ]
+    assert told(search, {**search, "validation": 30, "trials": 2}) == [
+        "tuning has another validation, n_trials: recipes are searched for and chosen anew"
+    ]
+    assert told(search, {**search, "max_repeats": 0}) == []

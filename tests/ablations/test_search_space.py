@@ -98,3 +98,25 @@ def test_an_axis_reads_again_as_it_was_written():
     space = fitted(read(learning_rate={"low": 0.1, "high": 1}, batch_size=[32]), Recipe)
     written = {key: axis.model_dump(exclude_unset=True) for key, axis in space.items()}
     assert fitted(read(**written), Recipe) == space
+
+
+def test_an_axis_ends_where_its_last_step_does():
+    space = read(batch_size={"low": 16, "high": 70, "step": 16})
+    axis = fitted(space, Recipe)["batch_size"]
+    assert axis.ends == (16, 64)
+    assert axis.edge(64) == "high"
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [(0.5, "must be its step: 0.5"), (1.5, "must be its step: 1.5"), (99, "beyond high at once")],
+)
+def test_a_step_that_no_key_can_take_is_refused(step, problem):
+    with pytest.raises(ValueError, match=problem):
+        fitted(read(batch_size={"low": 1, "high": 64, "step": step}), Recipe)
+
+
+def test_lists_alone_are_asked_in_every_combination():
+    space = read(epochs=[10, 2, 5], warmup=[0.0, 3.0, 1.0])
+    assert {"epochs": 2, "warmup": 3.0} in corners(space)
+    assert len(corners(space)) == 9

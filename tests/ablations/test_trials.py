@@ -107,8 +107,13 @@ def test_the_best_trial_is_the_first_of_the_best():
     trials = [trial(0, 0.5), trial(1, 0.7), trial(2, 0.7), trial(3, None, RunState.DIVERGED)]
     assert best(trials, "maximize").number == 1
     assert best(trials, "minimize").number == 0
-    assert best([trial(0, None, RunState.DIVERGED)], "maximize") is None
     assert best([], "maximize") is None
+
+
+def test_an_arm_of_which_no_trial_finished_has_its_first_that_was_completed():
+    failed, diverged = trial(0, None, RunState.OOM), trial(1, None, RunState.DIVERGED)
+    assert best([failed, diverged, trial(2, None, RunState.DIVERGED)], "minimize").number == 1
+    assert best([failed, trial(3, None, RunState.FAILED)], "maximize").number == 0
 
 
 def test_a_trial_that_diverged_is_completed_and_one_that_failed_is_not():
@@ -123,7 +128,11 @@ def test_a_trial_that_diverged_is_completed_and_one_that_failed_is_not():
     [
         ("learning_rate", Axis(low=0.001, high=1, log=True), 0.99, {"learning_rate": "high"}),
         ("learning_rate", Axis(low=0.001, high=1, log=True), 0.05, {}),
+        ("learning_rate", Axis(low=0.01, high=10, log=True), 0.0101, {"learning_rate": "low"}),
+        ("learning_rate", Axis(values=(0.001, 0.01, 0.1)), 0.001, {"learning_rate": "low"}),
+        ("weight_decay", Axis(low=0.001, high=1), 0.001, {"weight_decay": "low"}),
         ("weight_decay", Axis(low=0, high=1), 0.0, {}),  # nothing lies below
+        ("momentum", Axis(values=(0.0, 0.9)), 0.0, {}),
         ("weight_decay", Axis(low=0, high=1), 1.0, {"weight_decay": "high"}),
         ("batch_size", Axis(values=(1, 2)), 1, {}),
         ("batch_size", Axis(values=(1, 2)), 2, {"batch_size": "high"}),

@@ -78,3 +78,53 @@ def test_a_factor_is_not_tuned_away_and_seeds_do_not_meet(told):
         "factor; drop one of the two",
         "seeds: must be below 1,000,000, where the seeds of tuning begin, got 1000000",
     ]
+
+
+def test_losses_of_two_kinds_are_not_tuned_between(told):
+    tuning = {"trials": 3, "space": {"loss": ["cross_entropy", "mse"]}, "validation": 20}
+    (problem,) = told(tuning=tuning, endpoint={"metric": "test/loss", "margin": 0.1})
+    assert problem.startswith("tuning.space.loss: recipes are chosen by their loss here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"arms": [{"name": "fast", "variant": "lenet", "recipe": {"learning_rate": 3}}]},
+            "arm 'fast': has other than arm 'control' only what is tuned (learning_rate), so that "
+            "both would be tuned to one recipe; drop one",
+        ),
+        (
+            {
+                "factors": {"dataset.validation": [10, 20]},
+                "dataset": {"name": "digits", "subset": 100, "validation": 10},
+                "tuning": {"trials": 3, "space": SEARCH},
+            },
+            "tuning: arm 'dataset.validation=20': keeps out 20 images and the study 10; set "
+            "tuning.validation, so that all arms are tuned on as many",
+        ),
+        (
+            {
+                "factors": {"recipe.optimizer": ["sgd"]},
+                "tuning": {
+                    "trials": 3,
+                    "validation": 20,
+                    "sampler": "random",
+                    "space": {"momentum": [0.0, 0.9]},
+                },
+            },
+            "tuning: arm 'control': momentum is used by sgd only, got optimizer 'adam'",
+        ),
+    ],
+)
+def test_arms_that_cannot_be_tuned_alike(plan, changes, problem):
+    usual = {
+        "tuning": {"trials": 3, "space": SEARCH, "validation": 20},
+        "control": "lenet",
+        "dataset": {"name": "digits", "subset": 100, "image_size": [28, 28]},
+    }
+    asked = {**usual, **changes}
+    asked["dataset"] = {**asked["dataset"], "image_size": [28, 28]}
+    with pytest.raises(SpecError) as caught:
+        plan(**asked)
+    assert problem in caught.value.problems
