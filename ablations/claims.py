@@ -37,7 +37,7 @@ CONTRAST_SIGN = " - "
 _NETWORK = {"arm", "variant", "levels", "input", "n_classes"}
 _KEYS: dict[str, set[str]] = {
     **{name: {"args", "layer", *_NETWORK} for name in COUNTS},
-    "growth": {"args", "of", *_NETWORK},
+    "growth": {"args", "of", "layer", *_NETWORK},
     "mean": {"args", "arm", "metric"},
     "number": {"value"},
 }

@@ -127,14 +127,14 @@ class ClaimFinder:
             name = f"mean({arm.name}, {said.metric})"
             return Quantity(name, arm=arm.name, metric=said.metric or "")
         network = _Network(said, self._arm(said.arm or self.control), self.networks)
-        if said.quantity == "growth":
-            return Quantity(f"growth({network.name}, {said.of})", network.growth(said.of))
-        layers = network.layers()
+        name = network.name
         if said.layer is not None:
-            self._known("layer", said.layer, [layer.name for layer in layers])
-            layers = [layer for layer in layers if layer.name == said.layer]
-        last = "" if said.layer is None else f", {said.layer}"
-        return Quantity(f"{said.quantity}({network.name}{last})", _size(layers, said.quantity))
+            self._known("layer", said.layer, [layer.name for layer in network.layers()])
+            name += f", {said.layer}"
+        if said.quantity == "growth":
+            of = said.of or "n_parameters"  # given, or the file would have been refused
+            return Quantity(f"growth({name}, {of})", network.growth(of, said.layer))
+        return Quantity(f"{said.quantity}({name})", network.size(said.quantity, said.layer))
 
     def _read(self, said: QuantitySpec) -> QuantitySpec:
         """The arguments of the short form, told apart by the names of arms.
@@ -230,18 +230,20 @@ class _Network:
         shape = (channels, height * factor, width * factor)
         return self.networks.layers(self.variant, self.levels, shape, self.n_classes)
 
-    def growth(self, of: Count | None) -> float:
+    def size(self, count: str, layer: str | None, factor: int = 1) -> int:
+        """A count of all its layers, or of one, at an input `factor` times as high and wide."""
+        held = [one for one in self.layers(factor) if layer in (None, one.name)]
+        if count == "n_activations":
+            return sum(math.prod(one.output_shape) for one in held)
+        if count == "n_bytes":
+            return BYTES_A_PARAMETER * sum(one.n_parameters for one in held)
+        return sum(int(getattr(one, count)) for one in held)
+
+    def growth(self, of: Count, layer: str | None) -> float:
         """Exponent of a count by the number of pixels: 1 grows with them, 0 not at all."""
         factor = GROWTH_FACTORS[-1]
-        small, large = (_size(self.layers(one), of or "n_parameters") for one in (1, factor))
+        small, large = (self.size(of, layer, one) for one in (1, factor))
         if not small or not large:
-            raise _MisnamedError(f"growth({self.name}, {of}): it has no {of} to grow")
+            named = self.name if layer is None else f"{self.name}, {layer}"
+            raise _MisnamedError(f"growth({named}, {of}): it has no {of} to grow")
         return math.log(large / small) / math.log(factor**2)
-
-
-def _size(layers: Sequence[Layer], count: str) -> int:
-    if count == "n_activations":
-        return sum(math.prod(layer.output_shape) for layer in layers)
-    if count == "n_bytes":
-        return BYTES_A_PARAMETER * sum(layer.n_parameters for layer in layers)
-    return sum(int(getattr(layer, count)) for layer in layers)

@@ -59,15 +59,20 @@ def _contrast(numbers: Document) -> Iterator[tuple[Any, ...]]:
 
 
 def _conditions(numbers: Document) -> Iterator[tuple[Any, ...]]:
+    """The axis, numbers and ends of each condition; equal sides have both ends on one axis."""
     left, right = numbers["left"]["quantity"], numbers["right"]["quantity"]
-    for one in numbers["conditions"]:
-        parts = [(one["left"], left), (one["right"], right), (one["constant"], "")]
+    conditions, margin, start, end = numbers["conditions"], 0.0, 0.0, float("nan")
+    if numbers["relation"] == "equal":  # the second condition is the first from the other side
+        margin = numbers["margin"]
+        conditions, start, end = conditions[:1], -margin, margin
+    for one in conditions:
+        parts = [(one["left"], left), (one["right"], right), (one["constant"] - margin, "")]
         yield (
             _sum(parts),
-            AS_STORED.shown(one["estimate"]),
-            *bounds(AS_STORED, one["ci_adjusted"]),
-            0.0,
-            float("nan"),
+            AS_STORED.shown(one["estimate"]) - margin,
+            *(bound - margin for bound in bounds(AS_STORED, one["ci_adjusted"])),
+            start,
+            end,
         )
 
 
@@ -85,7 +90,7 @@ def _sum(parts: list[tuple[float, str]]) -> str:
 
 
 def draw_claim(table: pd.DataFrame, ax: Axes) -> None:
-    """The numbers of one condition on their interval, and the region where the claim holds.
+    """The numbers of one axis on their interval, and the region where the claim holds.
 
     Args:
         table: estimate, low, high, from, to, verdict: one row.

@@ -44,6 +44,10 @@ def told(plan):
     return problems
 
 
+def conv1_growth(of):
+    return {"quantity": "growth", "layer": "conv1", "of": of}
+
+
 def less(left):
     return {"statement": {"left": left, "relation": "less", "right": 1}}
 
@@ -134,6 +138,16 @@ def test_growth_is_the_slope_of_the_logarithms_between_the_input_and_eight_times
     assert quantity(gap).value == 0  # nothing of it depends on the image's size
 
 
+def test_growth_may_be_of_one_layer(quantity):
+    conv1 = quantity(conv1_growth("n_parameters"))
+    assert (conv1.name, conv1.value) == ("growth(control, conv1, n_parameters)", 0)
+    assert quantity({**conv1_growth("n_macs"), "arm": "activation=relu"}).value == 1
+    assert quantity({**conv1_growth("n_activations"), "input": "1x28x28"}).value == 1
+    fc1 = quantity({"quantity": "growth", "variant": "mlp", "layer": "fc1", "of": "n_bytes"})
+    small, large = (64 * 256 + 256, 64 * 64 * 256 + 256)
+    assert fc1.value == pytest.approx(math.log(large / small) / math.log(64))
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
@@ -154,6 +168,14 @@ def test_growth_is_the_slope_of_the_logarithms_between_the_input_and_eight_times
         ("mean(test/acuracy)", "'test/acuracy' is no metric; did you mean 'test/accuracy'?"),
         ({"quantity": "n_macs", "arm": "relu"}, "'relu' is no arm; "),
         ({"quantity": "n_macs", "layer": "conv3"}, "'conv3' is no layer; did you mean"),
+        (
+            {"quantity": "growth", "layer": "conv3", "of": "n_macs"},
+            "'conv3' is no layer; did you mean",
+        ),
+        (
+            {"quantity": "growth", "layer": "pool1", "of": "n_macs"},
+            "growth(control, pool1, n_macs): it has no n_macs to grow",
+        ),
         ({"quantity": "mean", "metric": "loss"}, "'loss' is no metric; "),
         ({"quantity": "n_macs", "variant": "mpl"}, "expected a registered name, got 'mpl'"),
         (

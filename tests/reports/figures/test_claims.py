@@ -5,7 +5,7 @@ from reports.figures.claims import claim_table, claims_figure, draw_claim
 from reports.figures.palette import BLUE
 
 
-def measured(**numbers):
+def measured(relation="greater", **numbers):
     """A statement on runs: a - 2 b, five seeds."""
     condition = {"left": 1.0, "right": -2.0, "constant": 0.0, "strict": True}
     sides = {side: {"quantity": f"mean({side}, x)", "value": 1.0} for side in ("left", "right")}
@@ -13,7 +13,7 @@ def measured(**numbers):
     return {
         "text": "it is so",
         "verdict": "supported",
-        "numbers": {**sides, "n_pairs": 5, "conditions": [condition]},
+        "numbers": {**sides, "relation": relation, "n_pairs": 5, "conditions": [condition]},
     }
 
 
@@ -37,6 +37,16 @@ def test_what_was_counted_has_no_interval(results):
         "\N{MINUS SIGN} n_parameters(control, conv2) + 2 \N{MULTIPLICATION SIGN} "
         "n_parameters(control, conv1)"
     )
+
+
+def test_sides_that_are_claimed_equal_have_both_ends_of_the_margin_on_one_axis(results):
+    claim = measured("equal", constant=0.5, estimate=0.75, ci_adjusted=[0.625, 0.875])
+    claim["numbers"] |= {"margin": 0.5, "conditions": claim["numbers"]["conditions"] * 2}
+    results["claims"] = [claim]
+    (row,) = claim_table(results).to_dict("records")
+    assert row["axis"] == "mean(left, x) \N{MINUS SIGN} 2 \N{MULTIPLICATION SIGN} mean(right, x)"
+    assert (row["estimate"], row["low"], row["high"]) == (0.25, 0.125, 0.375)
+    assert (row["from"], row["to"]) == (-0.5, 0.5)
 
 
 def test_a_claim_without_numbers_is_not_drawn(results):
