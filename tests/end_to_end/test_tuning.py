@@ -261,26 +261,35 @@ def test_a_driver_killed_while_it_tunes_loses_and_doubles_no_trial(home, store_u
     assert subject.violations() == []
 
 
+LONGER = {**TUNED, "recipe": {**TUNED["recipe"], "epochs": 60}}
+"""Trials that take long enough to be killed at."""
+
+
+def subject_in(folder, new_store):
+    folder.mkdir()
+    new_store(folder)
+    return Subject(folder, LONGER)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_kills_at_random_moments_of_tuning_leave_every_arm_its_budget(home, new_store, whole, seed):
-    _, results, _ = whole
+def test_kills_at_random_moments_of_tuning_leave_every_arm_its_budget(home, new_store, seed):
     rng = random.Random(seed)  # noqa: S311
-    new_store(home)
-    subject, n_landed = Subject(home, TUNED), 0
+    whole = subject_in(home / "whole", new_store).finish()
+    subject, n_landed = subject_in(home / "killed", new_store), 0
     for attempt in range(12):
         driver = subject.drive(reports=False)
-        while driver.poll() is None and " trial " not in subject.log.read_text():
+        while driver.poll() is None and " to tune " not in subject.log.read_text():
             time.sleep(0.05)
-        time.sleep(rng.uniform(0, 3))
-        if driver.poll() is None:
+        time.sleep(rng.uniform(0, 6))
+        if driver.poll() is None and "to train" not in subject.log.read_text():
             workers = workers_of(driver.pid)
             victim = rng.choice(workers) if attempt % 3 == 2 and workers else driver.pid
             n_landed += kill(victim)
         driver.wait(180)
         if n_landed == 5:
             break
-    assert n_landed >= 3
-    assert json.loads(subject.finish()) == results
+    assert n_landed >= 2, subject.log.read_text()
+    assert subject.finish() == whole
     assert budgets(subject) == ({"control": 6, "activation=relu": 6},) * 2 + ([],)
     assert subject.violations() == []
