@@ -42,8 +42,7 @@ class Searching:
 
     Attributes:
         jobs: The trials of the round that are to be trained.
-        n_trials: Of all searches together; `n_ended` of them are over.
-        changes: As in `Planned`.
+        n_trials: Of all searches that are gone on with; `n_ended` of them are over.
     """
 
     plan: Plan
@@ -51,7 +50,6 @@ class Searching:
     n_trials: int
     n_ended: int
     n_workers: int
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -133,19 +133,15 @@ class _Driver:
         for held in (*self.stored, *(self.tuner.trials if self.tuner else ())):
             self.attempts[held.run_key] = max(self.attempts[held.run_key], held.attempt)
 
-    def _open(self) -> tuple[str, ...]:
+    def _open(self) -> None:
         """Store the plan, once: before anything is trained or, in a new store, before it ends.
 
         Making a store takes longer than starting to train, and no run can be in it yet.
-
-        Returns:
-            What it has other than the plan stored before it.
         """
         if not self.is_open:
             files = self.prepared.label_files()
             self.changes = tuple(self.tracker.open_study(self.prepared.plan, files))
             self.is_open = True
-        return self.changes
 
     def run(self) -> None:
         """Do what is missing."""
@@ -178,7 +174,8 @@ class _Driver:
             self.past = self.tracker.past(self.prepared.plan_json)
         self.seeding = self.prepared.seeding(self.past)
         self.states = self.prepared.states(self.stored, self.past)
-        self.outcomes = self._outcomes_kept()
+        if self.seeding is not None:
+            self.outcomes = self._outcomes_kept()
 
     def _report_rounds(self) -> Iterator[list[Stack]]:
         """All runs at once; with looks, up to the next that some arm needs, as long as one does."""
@@ -347,7 +344,9 @@ class _Driver:
             self.prepared.checkpoint(run).remove()
 
     def _note(self, outcome: Outcome) -> None:
-        """What the next round depends on."""
+        """What the next round depends on, where looks decide what is in it."""
+        if self.seeding is None:
+            return
         run, record = outcome.job.run, outcome.record
         metrics = dict(record.metrics) if record else {}
         for item in outcome.measurements:
@@ -356,7 +355,7 @@ class _Driver:
         if record is None and metric not in metrics:
             return
         found = ending_of(record.state if record else RunState.FINISHED, metrics.get(metric))
-        if found is None or run.trial is not None:
+        if found is None:
             return
         for own in self.prepared.plan.runs:  # one training may be an arm's at both recipes
             if own.run_key == run.run_key:

@@ -70,6 +70,7 @@ class Searches:
         env_key: The environment that a run would be trained in here.
         past: What was trained before.
         is_patient: Whether trials that failed as often as they may are tried anew.
+        is_named: Whether an arm is one that trials are to be trained of.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Searches:
         env_key: Callable[[RunSpec], str],
         past: Past,
         is_patient: bool = False,
+        is_named: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.spec, self.tuning, self.journal = spec, asked(spec), journal
         self.metric, self.direction = tuned_metric(spec.endpoint)
@@ -89,6 +91,7 @@ class Searches:
         self._searches = [
             self._begun(_Search(arm, search_name(spec, arm, env_key))) for arm in arms
         ]
+        self._named = [search for search in self._searches if is_named(search.arm.name)]
 
     def _begun(self, search: _Search) -> _Search:
         """A search with what has ended of it."""
@@ -112,29 +115,28 @@ class Searches:
 
     @property
     def n_trials(self) -> int:
-        """Trials of all searches together."""
-        return self.tuning.n_trials * len(self._searches)
+        """Trials of the searches of all arms that are named, together."""
+        return self.tuning.n_trials * len(self._named)
 
     @property
     def n_ended(self) -> int:
-        """Those that have ended, well or not."""
-        return sum(len(search.ended) for search in self._searches)
+        """Those of them that have ended, well or not."""
+        return sum(len(search.ended) for search in self._named)
 
     @property
     def n_lost(self) -> int:
-        """Those that failed as often as they may."""
+        """Trials of any arm that failed as often as they may."""
         trials = [trial for search in self._searches for trial in search.ended.values()]
         return sum(not trial.is_completed for trial in trials)
 
-    def rounds(self, is_named: Callable[[str], bool] = lambda _: True) -> Iterator[Round]:
+    def rounds(self) -> Iterator[Round]:
         """The trials to be trained next, until the searches of all arms that are named are over.
 
         Between two rounds, `take` is to be given what came of each; one that it was not given, or
         that failed, is in the next round again.
         """
         while True:
-            named = [search for search in self._searches if is_named(search.arm.name)]
-            found = [self._round(search) for search in named]
+            found = [self._round(search) for search in self._named]
             runs = [run for one in found for run in one.runs]
             if not runs:
                 return

@@ -5,7 +5,7 @@ Called by the runner, which trains what is yielded here and hands back how each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ablations import faults
@@ -29,7 +29,7 @@ class Tuner:
         prepared: A study with tuning; given the recipes that were chosen.
         tracker: Where trials are stored, and were before.
         observe: Told before each round.
-        open_study: Stores the plan, if it is not; says what it has other than the one before.
+        open_study: Stores the plan, if it is not stored.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Tuner:
         prepared: Prepared,
         tracker: Tracker,
         observe: Observer,
-        open_study: Callable[[], Sequence[str]],
+        open_study: Callable[[], None],
     ) -> None:
         self.prepared, self.tracker, self.observe = prepared, tracker, observe
         self._open_study = open_study
@@ -63,7 +63,7 @@ class Tuner:
         """The trials that are missing; after the last, the plan has the recipes they chose."""
         searches = self._searches = self._begun()
         plan = self.prepared.plan
-        for part in searches.rounds(self.prepared.is_named):
+        for part in searches.rounds():
             jobs = self.prepared.ordered([Job(run) for run in part.runs])
             stacks = self.prepared.stacks(jobs, part.planned)
             n_workers = min(self.prepared.n_at_a_time, len(stacks))
@@ -93,6 +93,7 @@ class Tuner:
             env_key=self.prepared.env_key,
             past=Past(ours, self.tracker.record_of, self._trained_elsewhere),
             is_patient=self.prepared.options.retry_failed,
+            is_named=self.prepared.is_named,
         )
 
     def _trained_elsewhere(self, run: RunSpec) -> RunRecord | None:

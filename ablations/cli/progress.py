@@ -70,7 +70,7 @@ def run_line(event: Ended) -> str:
     return f"{name}  {split} accuracy {accuracy:.4f}  {took}{trouble}"
 
 
-def searching_lines(event: Searching) -> list[str]:
+def searching_line(event: Searching) -> str:
     """What is searched, before the first round, in rich markup."""
     spec = event.plan.spec
     tuning = asked(spec)
@@ -80,7 +80,7 @@ def searching_lines(event: Searching) -> list[str]:
         f"{spec.study}: {counted(n_arms, 'arm')} x {counted(tuning.n_trials, 'trial')} to tune "
         f"{keys} ({tuning.sampler}), {event.n_ended} ended before"
     )
-    return [escape(head), *map(change_line, event.changes)]
+    return escape(head)
 
 
 class PlainDisplay:
@@ -108,8 +108,7 @@ class PlainDisplay:
             for line in planned_lines(event):
                 self.console.print(line, soft_wrap=True, highlight=False)
         elif isinstance(event, Searching) and not was_searching:
-            for line in searching_lines(event):
-                self.console.print(line, soft_wrap=True, highlight=False)
+            self.console.print(searching_line(event), soft_wrap=True, highlight=False)
         elif isinstance(event, Continued):
             self.console.print(continued_line(event), soft_wrap=True, highlight=False)
         elif isinstance(event, Waiting):
@@ -185,7 +184,7 @@ class LiveDisplay:
         if isinstance(event, Waiting):
             self.progress.console.print(escape(event.text), highlight=False)
         elif isinstance(event, Searching):
-            self._open([] if was_searching else searching_lines(event), "tuning", event.n_workers)
+            self._open([] if was_searching else [searching_line(event)], "tuning", event.n_workers)
         elif isinstance(event, Planned):
             n_workers = event.n_workers if event.jobs else 0
             self._open(planned_lines(event), "study", n_workers)

@@ -59,10 +59,10 @@ def tuned(plan):
     return lambda **changes: plan(tuning={**TUNING, **changes})
 
 
-def train(searches, past, ending=ended, rounds=99, is_named=lambda _: True):
+def train(searches, past, ending=ended, rounds=99):
     """Train the trials of so many rounds; the rounds."""
     seen = []
-    for part in searches.rounds(is_named):
+    for part in searches.rounds():
         if len(seen) == rounds:
             break
         seen.append(part)
@@ -225,9 +225,10 @@ def test_nothing_is_chosen_before_a_search_is_over(tuned, past, tmp_path):
 
 def test_only_the_arms_that_are_named_are_searched(tuned, past, tmp_path):
     made = tuned()
-    searches = past.searches(made, tmp_path)
-    rounds = train(searches, past, is_named=lambda arm: arm == "control")
+    searches = past.searches(made, tmp_path, is_named=lambda arm: arm == "control")
+    rounds = train(searches, past)
     assert {run.arm for part in rounds for run in part.runs} == {"control"}
+    assert (searches.n_ended, searches.n_trials) == (7, 7)
     found = {arm["arm"]: arm["chosen"] for arm in searches.to_dict()["arms"]}
     assert found["control"] is not None
     assert found["activation=relu"] is None

@@ -25,7 +25,6 @@ def tuner(home, store_uri, tiny):
 
         def open_study():
             opened.append(tracker.open_study(prepared.plan))
-            return ()
 
         open_study()
         return Tuner(prepared, tracker, told.append, open_study), told, opened
