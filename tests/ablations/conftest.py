@@ -12,6 +12,7 @@ import torch
 from ablations import data, training
 from ablations.arms import DataFacts
 from ablations.data import Dataset
+from ablations.errors import SpecError
 from ablations.executors.base import Event
 from ablations.executors.inline import InlineExecutor
 from ablations.jobs import Stack, Worker, data_key
@@ -50,6 +51,20 @@ def raw_study() -> Callable[..., dict[str, Any]]:
 def study() -> Callable[..., StudySpec]:
     """Makes the small study with some keys changed, checked."""
     return lambda **changes: parse_study(small_study(**changes))
+
+
+@pytest.fixture
+def problems_of(raw_study: Callable[..., dict[str, Any]]) -> Callable[..., list[str]]:
+    """The problems of the small study with some keys changed; None takes a key out."""
+
+    def problems(**changes: Any) -> list[str]:
+        raw = {key: value for key, value in raw_study(**changes).items() if value is not None}
+        with pytest.raises(SpecError) as caught:
+            parse_study(raw, "bad.yaml")
+        assert caught.value.where == "bad.yaml"
+        return list(caught.value.problems)
+
+    return problems
 
 
 @pytest.fixture(scope="session")

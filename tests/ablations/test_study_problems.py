@@ -22,20 +22,6 @@ LEVELS = (
 METRICS = "test/accuracy, test/loss, train/accuracy, train/loss"
 
 
-@pytest.fixture
-def told(raw_study):
-    """The problems of the small study with some keys changed; None takes a key out."""
-
-    def problems(**changes):
-        raw = {key: value for key, value in raw_study(**changes).items() if value is not None}
-        with pytest.raises(SpecError) as caught:
-            parse_study(raw, "bad.yaml")
-        assert caught.value.where == "bad.yaml"
-        return list(caught.value.problems)
-
-    return problems
-
-
 @pytest.mark.parametrize(
     ("recipe", "problem"),
     [
@@ -61,8 +47,8 @@ def told(raw_study):
         ([1], ": must be a mapping, got [1]"),
     ],
 )
-def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(told, recipe, problem):
-    assert told(recipe=recipe) == [f"recipe{problem}"]
+def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(problems_of, recipe, problem):
+    assert problems_of(recipe=recipe) == [f"recipe{problem}"]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +113,12 @@ def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(told, recipe, prob
         ({"root_seed": -1}, "root_seed: must be >= 0, got -1"),
     ],
 )
-def test_bad_key_is_told_by_path_value_and_what_is_allowed(told, changes, problem):
-    assert told(**changes) == [problem]
+def test_bad_key_is_told_by_path_value_and_what_is_allowed(problems_of, changes, problem):
+    assert problems_of(**changes) == [problem]
 
 
-def test_unknown_key_is_told_with_the_nearest(told):
-    (problem,) = told(sedes=3)
+def test_unknown_key_is_told_with_the_nearest(problems_of):
+    (problem,) = problems_of(sedes=3)
     assert problem.startswith("sedes: unknown key 'sedes'; did you mean 'seeds'? (known: accept, ")
 
 
@@ -149,8 +135,8 @@ def test_unknown_key_is_told_with_the_nearest(told):
         ([0, 2**31], "seeds.1: must be < 2147483648, got 2147483648"),
     ],
 )
-def test_bad_seeds_are_told(told, seeds, problem):
-    assert told(seeds=seeds) == [problem]
+def test_bad_seeds_are_told(problems_of, seeds, problem):
+    assert problems_of(seeds=seeds) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -174,17 +160,17 @@ def test_bad_seeds_are_told(told, seeds, problem):
         ({"name": "digits", "subset": 0}, ".subset: must be >= 1, got 0"),
     ],
 )
-def test_bad_dataset_is_told(told, dataset, problem):
-    assert told(dataset=dataset) == [f"dataset{problem}"]
+def test_bad_dataset_is_told(problems_of, dataset, problem):
+    assert problems_of(dataset=dataset) == [f"dataset{problem}"]
 
 
-def test_bad_control_is_told_level_by_level(told):
-    assert told(control="lenett") == [
+def test_bad_control_is_told_level_by_level(problems_of):
+    assert problems_of(control="lenett") == [
         "control.variant: expected a registered name, got 'lenett'; did you mean 'lenet'? "
         f"(registered: {VARIANTS})"
     ]
     levels = {"poling": "max", "activation": "rellu"}
-    assert told(control={"variant": "lenet", "levels": levels}) == [
+    assert problems_of(control={"variant": "lenet", "levels": levels}) == [
         f"control.levels.poling: no such level; did you mean 'pooling'? (levels: {LEVELS})",
         "control.levels.activation: expected one of 9 words, got 'rellu'; "
         f"did you mean 'relu'? (allowed: {ACTIVATIONS})",
@@ -223,15 +209,15 @@ def test_bad_control_is_told_level_by_level(told):
         ),
     ],
 )
-def test_bad_factor_is_told(told, factors, problem):
-    assert told(factors=factors) == [f"factors{problem}"]
+def test_bad_factor_is_told(problems_of, factors, problem):
+    assert problems_of(factors=factors) == [f"factors{problem}"]
 
 
-def test_design_and_factors_must_fit(told):
-    assert told(design="arms") == [
+def test_design_and_factors_must_fit(problems_of):
+    assert problems_of(design="arms") == [
         "factors: design 'arms' takes none; use 'one-factor', 'grid' or another design"
     ]
-    assert told(factors={}) == [
+    assert problems_of(factors={}) == [
         "factors: design 'one-factor' has nothing to vary; name factors or arms"
     ]
 
@@ -278,12 +264,12 @@ def test_design_and_factors_must_fit(told):
         ),
     ],
 )
-def test_bad_arm_is_told(told, arms, problem):
-    assert told(arms=arms) == [problem]
+def test_bad_arm_is_told(problems_of, arms, problem):
+    assert problems_of(arms=arms) == [problem]
 
 
-def test_every_problem_of_a_file_is_told_at_once(told):
-    problems = told(
+def test_every_problem_of_a_file_is_told_at_once(problems_of):
+    problems = problems_of(
         control="lenett",
         dataset="digts",
         endpoint={"margin": -1},
@@ -367,12 +353,12 @@ def test_misfits_are_not_asked_of_a_study_whose_arms_cannot_be_known(raw_study):
         ([0, -1], "seeds.1: must be >= 0, got -1"),
     ],
 )
-def test_looks_that_cannot_be_are_told_with_the_rest(told, seeds, problem):
-    first, second = told(seeds=seeds, curves="validation")
+def test_looks_that_cannot_be_are_told_with_the_rest(problems_of, seeds, problem):
+    first, second = problems_of(seeds=seeds, curves="validation")
     assert problem in first
     assert second.startswith("curves: 'validation' needs a split")
 
 
-def test_looks_need_something_to_decide(told):
-    (problem,) = told(seeds={"looks": [3, 5]}, design="arms", factors={})
+def test_looks_need_something_to_decide(problems_of):
+    (problem,) = problems_of(seeds={"looks": [3, 5]}, design="arms", factors={})
     assert problem.startswith("seeds.looks: seeds are added until every contrast is decided")
