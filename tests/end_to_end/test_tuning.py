@@ -271,6 +271,11 @@ def subject_in(folder, new_store):
     return Subject(folder, LONGER)
 
 
+def has_ended(n_trials, log):
+    """Whether a driver tells of tuning, and of so many trials of it that have ended."""
+    return " to tune " in log and log.count(" trial ") >= n_trials
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_kills_at_random_moments_of_tuning_leave_every_arm_its_budget(home, new_store, seed):
@@ -279,9 +284,10 @@ def test_kills_at_random_moments_of_tuning_leave_every_arm_its_budget(home, new_
     subject, n_landed = subject_in(home / "killed", new_store), 0
     for attempt in range(12):
         driver = subject.drive(reports=False)
-        while driver.poll() is None and " to tune " not in subject.log.read_text():
+        n_before = rng.randrange(4)  # so few of twelve that every seed has trials left to kill at
+        while driver.poll() is None and not has_ended(n_before, subject.log.read_text()):
             time.sleep(0.05)
-        time.sleep(rng.uniform(0, 6))
+        time.sleep(rng.uniform(0, 0.5))
         if driver.poll() is None and "to train" not in subject.log.read_text():
             workers = workers_of(driver.pid)
             victim = rng.choice(workers) if attempt % 3 == 2 and workers else driver.pid
@@ -289,7 +295,7 @@ def test_kills_at_random_moments_of_tuning_leave_every_arm_its_budget(home, new_
         driver.wait(180)
         if n_landed == 5:
             break
-    assert n_landed >= 2, subject.log.read_text()
+    assert n_landed >= 3, subject.log.read_text()
     assert subject.finish() == whole
     assert budgets(subject) == ({"control": 6, "activation=relu": 6},) * 2 + ([],)
     assert subject.violations() == []
