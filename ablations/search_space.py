@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from ablations.errors import nearest
-from ablations.strict import Strict
+from ablations.strict import Strict, demand
 
 NEAR_AN_END = 0.05
 """A chosen number this near to an end of its axis, of the whole axis, lies on its edge."""
@@ -126,8 +126,8 @@ def fitted(space: Mapping[str, Axis], model: type[BaseModel]) -> dict[str, Axis]
         try:
             taken = [kind.validate_python(value) for value in axis.values or axis.ends]
         except ValidationError as error:
-            told = error.errors()[0]["msg"]
-            problems.append(f"{key}: {error.errors()[0]['input']!r} will not do: {told}")
+            wrong = error.errors()[0]
+            problems.append(f"{key}: {wrong['input']!r} will not do: {demand(wrong)}")
             continue
         kept = {"values": taken} if axis.values else {"low": taken[0], "high": taken[1]}
         if axis.step is not None:

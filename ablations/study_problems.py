@@ -24,39 +24,14 @@ from ablations.spec import (
     StudySpec,
     changed,
 )
+from ablations.strict import demand
 from lenet_variants import catalogue
 from lenet_variants.errors import LevelError, UnknownVariantError, VariantError
 
 _SWITCHED = ("leave-one-out", "add-one-in", "zip", "pairs")  # nothing without their factors
 
-_KINDS = {
-    "missing": "is required and missing",
-    "greater_than": "must be > {gt}",
-    "greater_than_equal": "must be >= {ge}",
-    "less_than": "must be < {lt}",
-    "less_than_equal": "must be <= {le}",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be finite",
-    "dict_type": "must be a mapping",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping",
-    "too_long": "must have at most {max_length} entries",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "literal_error": "must be one of {expected}",
-}
 
-
-def sentence(error: dict[str, Any]) -> str:
+def sentence(error: Mapping[str, Any]) -> str:
     """One of pydantic's errors in words."""
     path = ".".join(str(part) for part in error["loc"]) or "study"
     kind, got = error["type"], error["input"]
@@ -65,7 +40,7 @@ def sentence(error: dict[str, Any]) -> str:
         key = str(error["loc"][-1])
         return f"{path}: unknown key {key!r}; {nearest(key, known)}(known: {', '.join(known)})"
     if kind == "missing":
-        return f"{path}: {_KINDS[kind]}"
+        return f"{path}: {demand(error)}"
     if kind == "value_error":
         return f"{path}: {error['msg'].removeprefix('Value error, ')}"
     if kind == "string_pattern_mismatch" and path.endswith("permutation"):
@@ -73,7 +48,7 @@ def sentence(error: dict[str, Any]) -> str:
     elif kind == "string_pattern_mismatch":
         expected = "must not contain control characters"
     else:
-        expected = _KINDS.get(kind, error["msg"]).format(**error.get("ctx", {}))
+        expected = demand(error)
     hint = ""
     if kind == "literal_error":
         hint = nearest(str(got), re.findall(r"'([^']*)'", error["ctx"]["expected"]))

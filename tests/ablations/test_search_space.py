@@ -50,8 +50,10 @@ def test_every_key_and_value_that_no_recipe_takes_is_named():
     space = read(learning_rte=[1], batch_size={"low": 1.5, "high": 8}, optimizer=["sgd", "lion"])
     with pytest.raises(ValueError, match=r"unknown key 'learning_rte'.*did you mean") as caught:
         fitted(space, Recipe)
-    assert "batch_size: 1.5 will not do" in str(caught.value)
-    assert "optimizer: 'lion' will not do" in str(caught.value)
+    assert "batch_size: 1.5 will not do: must be a whole number" in str(caught.value)
+    assert "optimizer: 'lion' will not do: must be one of 'sgd', 'adam' or 'adamw'" in str(
+        caught.value
+    )
 
 
 def test_cells_are_every_combination_in_the_order_of_the_file():
