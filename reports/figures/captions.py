@@ -89,7 +89,8 @@ def claims(results: Document) -> str:
     return (
         "Each claim's numbers beside the region (shaded) in which it holds: supported where they"
         " lie in it, refuted where they lie outside, undecided else or where lost runs or a"
-        f" refusal leave it open.{bars}"
+        f" refusal leave it open.{bars} A count that is exactly the one that was claimed is told"
+        " above and not drawn."
     )
 
 

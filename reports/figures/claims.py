@@ -27,7 +27,9 @@ TITLE_INCHES = 0.13
 
 
 def claim_table(results: Document) -> pd.DataFrame:
-    """Every number that a claim rests on, where there is one.
+    """Every number that a claim rests on, where there is one and it can be told from the claim's.
+
+    A count that is claimed exactly and comes to just that is a dot on a line, and is left out.
 
     Returns:
         claim (its place, from 1), text, axis (what is drawn), part (of several conditions, from 0),
@@ -38,10 +40,15 @@ def claim_table(results: Document) -> pd.DataFrame:
     for number, claim in enumerate(results["claims"], start=1):
         drawn = _contrast if "estimate" in claim["numbers"] else _conditions
         for part, (axis, *values) in enumerate(drawn(claim["numbers"])):
-            if not math.isnan(values[0]):
+            if not math.isnan(values[0]) and not _is_exact(*values):
                 own = (number, claim["text"], axis, part)
                 rows.append((*own, *values, claim["verdict"] or "no verdict"))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _is_exact(estimate: float, low: float, high: float, start: float, end: float) -> bool:
+    is_counted = math.isnan(low) and math.isnan(high)
+    return is_counted and start == estimate == end
 
 
 def _contrast(numbers: Document) -> Iterator[tuple[Any, ...]]:
@@ -127,21 +134,23 @@ def claims_figure(results: Document, *, narrow: bool) -> Figure:
         record["claim"]: wrapped(f"{record['verdict'].capitalize()}: {record['text']}", width)
         for record in records(table)
     }
+    axes = [wrapped(record["axis"], width) for record in records(table)]
     heads = [
         0.06 + TITLE_INCHES * (titles[record["claim"]].count("\n") + 1) if not record["part"] else 0
         for record in records(table)
     ]
-    figure = Figure(figsize=(page, sum(heads) + len(table) * (STRIP_INCHES + GAP_INCHES)))
+    feet = [GAP_INCHES + TITLE_INCHES * axis.count("\n") for axis in axes]
+    figure = Figure(figsize=(page, sum(heads) + sum(feet) + len(table) * STRIP_INCHES))
     top = 0.0
-    for head, record in zip(heads, records(table), strict=True):
+    for head, foot, axis, record in zip(heads, feet, axes, records(table), strict=True):
         top += head
         ax = axes_at(figure, 0.1, top, page - 0.2, STRIP_INCHES)
         draw_claim(pd.DataFrame([record]), ax)
         ax.set_title("" if record["part"] else titles[record["claim"]])
-        ax.set_xlabel(wrapped(record["axis"], width))
+        ax.set_xlabel(axis)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
         ax.xaxis.set_major_formatter(FuncFormatter(short_count))
-        top += STRIP_INCHES + GAP_INCHES
+        top += STRIP_INCHES + foot
     return figure

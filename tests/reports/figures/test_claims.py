@@ -54,6 +54,28 @@ def test_a_claim_without_numbers_is_not_drawn(results):
     assert claim_table(results).empty
 
 
+def test_a_count_that_is_just_what_was_claimed_is_not_drawn_and_one_that_is_not_is(results):
+    exact = measured("equal", estimate=0.0, ci_adjusted=None)
+    other = measured("equal", estimate=2.0, ci_adjusted=None)
+    run_of = measured("equal", estimate=0.0, ci_adjusted=[0.0, 0.0])
+    for claim in (exact, other, run_of):
+        claim["numbers"] |= {"margin": 0.0}
+    results["claims"] = [exact, other, run_of]
+    assert list(claim_table(results)["claim"]) == [2, 3]
+
+
+def test_what_an_axis_is_of_keeps_clear_of_the_next_words(results):
+    long = measured()
+    long["numbers"]["left"]["quantity"] = f"mean({'an-arm, ' * 24}x)"
+    results["claims"] = [long, measured()]
+    with house_style():
+        figure = claims_figure(results, narrow=True)
+        figure.draw_without_rendering()
+        first, second = figure.axes
+        label, title = first.xaxis.label.get_window_extent(), second._left_title.get_window_extent()
+    assert label.y0 - title.y1 > label.height / 4  # half a line
+
+
 def test_a_claim_lies_in_the_region_where_it_holds_or_does_not(results, ax):
     results["claims"] = [measured()]
     draw_claim(claim_table(results), ax)
