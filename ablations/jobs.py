@@ -10,9 +10,9 @@ import gc
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import nn
 
 from ablations import compiler, devices, outcomes
 from ablations.checkpoints import Checkpoint, Checkpoints
@@ -129,8 +129,10 @@ class Worker:
         data = [self._data(job.run, device) for job in stack.jobs]
         first = stack.jobs[0]
         if first.weights is not None:
-            model = _restored(first.run, first.weights, device)
-            return [outcomes.probed(first, model, data[0])]
+            model = initial_model(first.run, device)
+            model.load_state_dict(_loaded(first.weights, device))
+            kept = _loaded(first.epochs, device) if first.epochs is not None else {}
+            return [outcomes.probed(first, model, kept, data[0])]
         watch = outcomes.Watch(
             device,
             stack_size=stack.size,
@@ -203,8 +205,6 @@ def _is_out_of_memory(error: Exception) -> bool:
     return refused or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
-def _restored(run: RunSpec, weights: bytes, device: torch.device) -> nn.Module:
-    model = initial_model(run, device)
-    state = torch.load(io.BytesIO(weights), map_location=device, weights_only=True)
-    model.load_state_dict(state)
-    return model
+def _loaded(content: bytes, device: torch.device) -> dict[Any, Any]:
+    loaded: dict[Any, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    return loaded

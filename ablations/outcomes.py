@@ -24,7 +24,10 @@ from ablations.labels import as_labels, labels_digest
 from ablations.latency import latency
 from ablations.plan import RunSpec
 from ablations.probe_cards import ProbeSpec
+from ablations.probes.probed import Probed
+from ablations.programs import Weights, copied_weights
 from ablations.record import (
+    EPOCHS_FILE,
     EXAMPLES_FILE,
     WEIGHTS_FILE,
     Environment,
@@ -44,11 +47,13 @@ class Job:
     Attributes:
         probes: The probes to measure.
         weights: The bytes of `weights.pt`, or None to train.
+        epochs: The bytes of `epochs.pt`, of a trained run that has it.
     """
 
     run: RunSpec
     probes: tuple[ProbeSpec, ...] = ()
     weights: bytes | None = None
+    epochs: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,14 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = job.run.recipe.epochs
         return _diverged(job, trained, watch, costs)
-    measurements, probed_files, message = _measured(job, trained.model, data)
+    probed = Probed(job.run, trained.model, data, kept=trained.kept)
+    measurements, probed_files, message = _measured(job, probed)
     found, trouble = _latency(trained.model, data)
     costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
     files = {
         EXAMPLES_FILE: _examples(evaluation, data),
-        WEIGHTS_FILE: _weights(trained.model),
+        WEIGHTS_FILE: _saved(copied_weights(trained.model)),
+        **({EPOCHS_FILE: _saved(trained.kept)} if trained.kept else {}),
         **probed_files,
     }
     metrics = trained.epochs[-1].metrics | evaluation.metrics("test") | costs
@@ -116,9 +123,16 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     return replace(ended, files=files)
 
 
-def probed(job: Job, model: nn.Module, data: RunData) -> Outcome:
-    """Measure what a job that trains nothing asks for."""
-    measurements, files, message = _measured(job, model, data)
+def probed(job: Job, model: nn.Module, kept: Mapping[int, Weights], data: RunData) -> Outcome:
+    """Measure what a job that trains nothing asks for.
+
+    Args:
+        job: The job.
+        model: The network, with its last weights.
+        kept: Its weights after some of the epochs before.
+        data: The images of its run.
+    """
+    measurements, files, message = _measured(job, Probed(job.run, model, data, kept=kept))
     return Outcome(job, None, measurements, files, message)
 
 
@@ -245,16 +259,14 @@ def _latency(model: nn.Module, data: RunData) -> tuple[dict[str, float], str]:
         return {}, f"latency: {type(error).__name__}: {error}"
 
 
-def _measured(
-    job: Job, model: nn.Module, data: RunData
-) -> tuple[tuple[Measurement, ...], dict[str, bytes], str]:
+def _measured(job: Job, probed: Probed) -> tuple[tuple[Measurement, ...], dict[str, bytes], str]:
     """What the probes found, and what kept others from it: a trained run is not lost by a probe."""
     found: list[Measurement] = []
     files: dict[str, bytes] = {}
     failures = []
     for asked in job.probes:
         try:
-            measurement, left = probes.measure(asked, job.run, model, data)
+            measurement, left = probes.measure(asked, probed)
         except Exception as error:  # told beside the run; the next call measures it again
             failures.append(f"probe {asked.name}: {type(error).__name__}: {error}")
         else:
@@ -263,11 +275,9 @@ def _measured(
     return tuple(found), files, "; ".join(failures)
 
 
-def _weights(model: nn.Module) -> bytes:
-    """The state dict; copied, since those of a stack lie in one tensor, which would be saved."""
+def _saved(weights: Weights | Mapping[int, Weights]) -> bytes:
     buffer = io.BytesIO()
-    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    torch.save(state, buffer)
+    torch.save(weights, buffer)
     return buffer.getvalue()
 
 

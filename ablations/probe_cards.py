@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ablations.errors import nearest
+from ablations.kept_epochs import kept_epochs
 
 LayerGroup = Literal["all", "trained", "activated", "bounded"]
 """Which layers a measure is of; see `layer_names.layer_names`."""
@@ -18,6 +19,8 @@ MOST_PIXELS = 8
 """The farthest that the probe `shift` moves an image."""
 WITHIN = 0.05
 """The share of its range within which an output of a sigmoid or tanh is at an end of it."""
+EPOCH = "epoch_{}_"
+"""What stands before a measure that was taken after so many epochs, and not after the last."""
 REACH = 4
 """The farthest neighbours that `flatten_distance` correlates, in pixels and in entries."""
 
@@ -30,6 +33,8 @@ class ProbeCard:
         metrics: The unit of each number it yields for every run, stored as `probe/NAME/METRIC`.
         by_layer: The unit of each measure that it yields for every layer, as `MEASURE/LAYER`.
         layers: Which layers each of those measures is of.
+        in_epochs: Whether the latter are also taken before training and after `kept_epochs`, each
+            with `EPOCH` before its name.
         n_images: Images in its sample unless a study says otherwise; None for one without.
         parameters: What else its numbers rest on; part of its key.
         revision: Raised when its numbers change.
@@ -38,9 +43,20 @@ class ProbeCard:
     metrics: Mapping[str, str] = field(default_factory=dict)
     by_layer: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, LayerGroup] = field(default_factory=dict)
+    in_epochs: bool = False
     n_images: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     revision: int = 1
+
+    def measures(self, n_epochs: int) -> dict[str, LayerGroup]:
+        """The measures by layer of a run of so many epochs, with the layers that each is of."""
+        epochs = (0, *kept_epochs(n_epochs)) if self.in_epochs else ()
+        before = {
+            f"{EPOCH.format(epoch)}{name}": group
+            for epoch in epochs
+            for name, group in self.layers.items()
+        }
+        return before | dict(self.layers)
 
 
 SHIFT = ProbeCard(
@@ -58,16 +74,15 @@ SHIFT = ProbeCard(
 
 GRADIENT_FLOW = ProbeCard(
     by_layer={
-        **dict.fromkeys(("gradient_norm", "start_gradient_norm"), "loss a unit of weight"),
-        **dict.fromkeys(("saturation", "start_saturation", "dead", "start_dead"), "fraction"),
+        "gradient_norm": "loss a unit of weight",
+        "saturation": "fraction",
+        "dead": "fraction",
     },
-    layers={
-        **dict.fromkeys(("gradient_norm", "start_gradient_norm"), "trained"),
-        **dict.fromkeys(("saturation", "start_saturation"), "bounded"),
-        **dict.fromkeys(("dead", "start_dead"), "activated"),
-    },
+    layers={"gradient_norm": "trained", "saturation": "bounded", "dead": "activated"},
+    in_epochs=True,
     n_images=1000,
     parameters={"within": WITHIN},
+    revision=2,
 )
 
 _DISTANCES = range(1, REACH + 1)

@@ -20,6 +20,9 @@ from ablations.pooling import QuickPooling
 from ablations.recipes import autocast, optimiser, rate_factor, sum_dtype, training_loss
 from lenet_variants import initialisation, registry
 
+Weights = dict[str, Tensor]
+"""A network's parameters and buffers by name, on the CPU."""
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -68,6 +71,11 @@ def initial_model(run: RunSpec, device: torch.device) -> nn.Module:
         model = registry.create(run.variant, run.input_shape, run.n_classes, **run.levels)
         initialisation.initialise(model, run.recipe.init)
     return model.to(device)
+
+
+def copied_weights(model: nn.Module) -> Weights:
+    """As they are now; copied, since a step changes them, and those of a stack are one tensor."""
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
 def count_steps(run: RunSpec, n_images: int) -> int:

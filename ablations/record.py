@@ -32,8 +32,8 @@ KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
 
 # Artifacts of a run, and of the study's parent run.
 RECORD_FILE, EXAMPLES_FILE, WEIGHTS_FILE = "record.json", "examples.npz", "weights.pt"
-FILTERS_FILE = "filters.npz"
-RUN_FILES = (EXAMPLES_FILE, WEIGHTS_FILE, FILTERS_FILE)
+EPOCHS_FILE, FILTERS_FILE = "epochs.pt", "filters.npz"
+RUN_FILES = (EXAMPLES_FILE, WEIGHTS_FILE, EPOCHS_FILE, FILTERS_FILE)
 """Those beside the record, which a run may lack."""
 PLAN_FILE, HISTORY_FILE, STUDY_FILE, REPORT_FOLDER = (
     "plan.json",

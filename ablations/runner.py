@@ -24,7 +24,7 @@ from ablations.preparation import Prepared
 from ablations.probe_cards import ProbeSpec
 from ablations.probes import ONCE_AN_ARM, PROBES, probe_key
 from ablations.progress import Continued, Observer, Planned, Told, Waiting
-from ablations.record import RunRecord, RunState, StoredRun
+from ablations.record import EPOCHS_FILE, WEIGHTS_FILE, RunRecord, RunState, StoredRun
 from ablations.seeding import Cell, Ending, Seeding, ending_of
 from ablations.spec import StudySpec
 from ablations.tracking.locks import driver_lock
@@ -258,8 +258,13 @@ class _Driver:
             for probe in asked
             if stored.probe_keys.get(probe.name) != probe_key(run.run_key, probe)
         )
-        weights = self.tracker.weights(stored) if missing else None
-        return [Job(run, missing, weights)] if weights is not None else []
+        weights = self.tracker.file(stored, WEIGHTS_FILE) if missing else None
+        if weights is None:
+            return []
+        follows = any(probe.card.in_epochs for probe in missing)
+        return [
+            Job(run, missing, weights, self.tracker.file(stored, EPOCHS_FILE) if follows else None)
+        ]
 
     def _stored(self, run: RunSpec) -> StoredRun:
         """The stored attempt that counts, this study's own copy of it if there is one."""

@@ -351,11 +351,17 @@ class StudySpec(Strict):
         for probe in self.probes:
             card = probe.card
             metrics = [*card.metrics]
-            metrics += [
-                f"{one}/{layer}" for one in card.by_layer for layer in layers[card.layers[one]]
-            ]
+            measures = card.measures(min(self._epochs()))
+            metrics += [f"{one}/{layer}" for one, of in measures.items() for layer in layers[of]]
             names += [f"probe/{probe.name}/{metric}" for metric in metrics]
         return names
+
+    def _epochs(self) -> list[int]:
+        """Of the control, and of every arm that may have others."""
+        changed = [*self.factors.get("recipe.epochs", ())]
+        recipes = [arm.recipe for arm in self.arms] + [one.recipe for one in self.overrides]
+        changed += [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
+        return [self.recipe.epochs, *changed]
 
     def _levels(self) -> list[dict[str, Any]]:
         """Every level that the design gives the control's variant, one at a time."""

@@ -17,7 +17,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ablations.plan import RunSpec
-from ablations.programs import Sums, count_steps, initial_model
+from ablations.programs import Sums, copied_weights, count_steps, initial_model
 from ablations.recipes import autocast, sum_dtype, training_loss
 from ablations.stacked_optimisers import StackedOptimiser
 
@@ -131,9 +131,8 @@ class Stacked:
 
     def state(self, number: int) -> dict[str, Any]:
         """See `Program`."""
-        model = self.models[number].state_dict()
         return {
-            "model": {name: value.detach().cpu().clone() for name, value in model.items()},
+            "model": copied_weights(self.models[number]),
             "optimiser": self.optimiser.state(number),
             "step": self.n_taken,
         }

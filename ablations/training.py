@@ -20,8 +20,9 @@ from ablations import faults, seeds
 from ablations.augmentation import AUGMENTATIONS
 from ablations.checkpoints import Checkpoint, write_together
 from ablations.evaluation import evaluate, evaluate_test
+from ablations.kept_epochs import MOST_PARAMETERS, kept_epochs
 from ablations.plan import RunSpec
-from ablations.programs import Alone, Program, Sums
+from ablations.programs import Alone, Program, Sums, Weights, copied_weights
 from ablations.recipes import evaluation_loss, precise
 from ablations.run_data import RunData
 from ablations.stacked import Stacked
@@ -47,10 +48,12 @@ class Trained:
 
     Attributes:
         resumed_epoch: The epoch after which it went on from a checkpoint, if it did.
+        kept: The weights after some of the epochs, by their number; see `kept_epochs`.
     """
 
     model: nn.Module
     epochs: list[Epoch] = field(default_factory=list)
+    kept: dict[int, Weights] = field(default_factory=dict)
     diverged_epoch: int | None = None
     resumed_epoch: int | None = None
 
@@ -162,6 +165,8 @@ class _Training:
         metrics |= _epoch_evaluation(trained.model, member.run, member.data)
         if all(map(math.isfinite, metrics.values())):
             trained.epochs.append(Epoch(number, metrics, self.n_images, seconds))
+            if number in _kept_epochs(member.run):
+                trained.kept[number] = copied_weights(trained.model)
         else:
             trained.diverged_epoch = number
             self.program.freeze(row)
@@ -180,6 +185,7 @@ class _Training:
         trained = self.trained[row]
         return self.program.state(row) | {
             "epochs": [asdict(epoch) for epoch in trained.epochs],
+            "kept": trained.kept,
             "diverged_epoch": trained.diverged_epoch,
             "stack_size": len(self.rows),
             "compiled": self.compiled,
@@ -203,6 +209,7 @@ class _Training:
         self.program.load([*states, *[states[-1]] * (len(self.rows) - len(states))])
         for row, (trained, state) in enumerate(zip(self.trained, states, strict=True)):
             trained.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+            trained.kept = state["kept"]
             trained.diverged_epoch = state.get("diverged_epoch")
             if trained.diverged_epoch is not None:
                 self.program.freeze(row)
@@ -210,6 +217,13 @@ class _Training:
         for trained in self.trained:
             trained.resumed_epoch = n_ended
         return n_ended
+
+
+def _kept_epochs(run: RunSpec) -> tuple[int, ...]:
+    """Those after which its weights are kept: none of a trial, which is no run to be looked at."""
+    if run.trial is not None or run.n_parameters > MOST_PARAMETERS:
+        return ()
+    return kept_epochs(run.recipe.epochs)
 
 
 def train_step(program: Program, inputs: Tensor, labels: Tensor) -> None:

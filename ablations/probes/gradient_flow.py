@@ -1,7 +1,7 @@
 """The probe `gradient_flow`: what reaches each layer backwards, and which units pass it on.
 
-Called through `registry`. Both ends of training are measured: the first weights follow from the
-seed, the last are given. Of the epochs between nothing is stored.
+Called through `registry`. The first weights follow from the seed, the last are given, and those of
+some epochs between were kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ablations.probe_cards import WITHIN
+from ablations.probe_cards import EPOCH, WITHIN
 from ablations.probes.layers import each_output, layers
 from ablations.probes.probed import Probed, batches
 from ablations.programs import initial_model
@@ -25,8 +25,8 @@ from ablations.recipes import evaluation_loss
 def gradient_flow(probed: Probed) -> dict[str, float]:
     """Gradients, saturated outputs and dead units by layer, on a sample of training images.
 
-    In eval mode, in full precision of the weights, without label smoothing. Names with `start_`
-    are of the network before its first step.
+    In eval mode, in full precision of the weights, without label smoothing. Names with `epoch_K_`
+    are of the network after K epochs, 0 being before its first step.
 
     Returns:
         `gradient_norm/LAYER`: the Euclidean norm of the gradient of the mean loss by the layer's
@@ -38,9 +38,16 @@ def gradient_flow(probed: Probed) -> dict[str, float]:
     """
     device = probed.data.images.device
     model = initial_model(probed.run, device).eval()
-    start = _flow(probed, model)
+    found = _named(0, _flow(probed, model))
+    for epoch, weights in probed.kept.items():
+        model.load_state_dict(weights)
+        found |= _named(epoch, _flow(probed, model))
     model.load_state_dict(probed.model.state_dict())
-    return {f"start_{name}": found for name, found in start.items()} | _flow(probed, model)
+    return found | _flow(probed, model)
+
+
+def _named(epoch: int, found: Mapping[str, float]) -> dict[str, float]:
+    return {f"{EPOCH.format(epoch)}{name}": number for name, number in found.items()}
 
 
 def _flow(probed: Probed, model: nn.Module) -> dict[str, float]:

@@ -5,7 +5,8 @@ Called by every module of this package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ablations.data import probed_sample, stratified
 from ablations.evaluation import EVALUATION_BATCH
 from ablations.plan import RunSpec
 from ablations.pooling import QuickPooling
+from ablations.programs import Weights
 from ablations.run_data import RunData
 
 CPU_BATCH = 100
@@ -28,12 +30,14 @@ class Probed:
     Attributes:
         model: In eval mode, with its trained weights; a probe leaves it as it is.
         n_images: At most so many images are looked at.
+        kept: Its weights after some of the epochs before the last, by their number.
     """
 
     run: RunSpec
     model: nn.Module
     data: RunData
-    n_images: int
+    n_images: int = 0
+    kept: Mapping[int, Weights] = field(default_factory=dict)
 
     def test_sample(self) -> tuple[Tensor, Tensor]:
         """Test images and their labels: each class in proportion, the same for all runs.

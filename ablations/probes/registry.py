@@ -7,10 +7,8 @@ keys, to see what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from torch import nn
-
-from ablations.plan import RunSpec
 from ablations.probe_cards import ProbeSpec
 from ablations.probes.filters import filters
 from ablations.probes.flatten_distance import flatten_distance
@@ -20,7 +18,6 @@ from ablations.probes.probed import Probed
 from ablations.probes.shift import shift
 from ablations.recipes import precise
 from ablations.record import Measurement, digest, now_ms
-from ablations.run_data import RunData
 
 PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
     "shift": shift,
@@ -49,19 +46,22 @@ def probe_key(run_key: str, asked: ProbeSpec) -> str:
     )
 
 
-def measure(
-    asked: ProbeSpec, run: RunSpec, model: nn.Module, data: RunData
-) -> tuple[Measurement, dict[str, bytes]]:
+def measure(asked: ProbeSpec, probed: Probed) -> tuple[Measurement, dict[str, bytes]]:
     """One probe of one trained network, in eval mode; the former mode is restored.
+
+    Args:
+        asked: The probe.
+        probed: What it looks at; its sample is as large as `asked` says.
 
     Returns:
         Its numbers by name, and the artifacts it leaves by file name.
     """
+    run, model = probed.run, probed.model
     was_training = model.training
     model.eval()
     metrics: dict[str, float] = {}
     files: dict[str, bytes] = {}
-    probed = Probed(run, model, data, asked.sample_size)
+    probed = replace(probed, n_images=asked.sample_size)
     try:
         with precise(run.recipe):
             if asked.name in PICTURES:

@@ -268,9 +268,9 @@ class Tracker:
         files = {name: content for name, content in contents.items() if content is not None}
         self.add_run(study, held, files)
 
-    def weights(self, stored: StoredRun) -> bytes | None:
-        """The trained weights of a stored run, to be probed."""
-        return self.store.read_file(stored.run_id, record.WEIGHTS_FILE)
+    def file(self, stored: StoredRun, name: str) -> bytes | None:
+        """An artifact of a stored run; None if it has none of that name."""
+        return self.store.read_file(stored.run_id, name)
 
     def _put(self, entry: Entry) -> None:
         try:

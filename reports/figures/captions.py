@@ -212,6 +212,15 @@ def layers(results: Document) -> str:
     )
 
 
+def epochs(results: Document) -> str:
+    """The caption of what was measured by layer in the course of training."""
+    return (
+        f"Measured by layer on a sample of training images, before training, after some of its"
+        f" epochs and at its end: mean{_own_interval(results, detail_tables.by_layer(results))},"
+        f" {n_seeds(results)}. {RANDOMISED}"
+    )
+
+
 def interaction(results: Document) -> str:
     """The caption of the interaction plot."""
     return (

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.figures.measures import START, in_running_order, measure_of
+from reports.figures.measures import in_running_order, measure_of, taken
 from reports.figures.tables import (
     Cell,
     Document,
@@ -200,31 +200,39 @@ def layer_table(results: Document) -> pd.DataFrame:
     """What probes measured by layer.
 
     Returns:
-        measure, moment ("start" before the first step, else "end"), arm, comparison, look, place
-        and name of the layer, mean, low, high.
+        measure, epoch (after which it was taken, 0 before the first step), is_last, arm,
+        comparison, look, place and name of the layer, mean, low, high.
     """
     looks = looks_of(results)
+    n_epochs = {
+        (arm["name"], arm["comparison"]): arm["recipe"]["epochs"] for arm in results["arms"]
+    }
     rows = [
-        (measure.removeprefix(START), moment, *cell, looks[cell], layer, *shown)
-        for one, measure, layer, shown in _by_layer(results)
+        (bare, n_epochs[cell] if epoch is None else epoch, epoch is None, *cell, looks[cell], *rest)
+        for one, measure, *rest in _by_layer(results)
         if (cell := (one["arm"], one["comparison"])) in looks
-        for moment in ["start" if measure.startswith(START) else "end"]
+        for bare, epoch in [taken(measure)]
     ]
-    names = ["measure", "moment", "arm", "comparison", "look", "layer", "mean", "low", "high"]
-    table = pd.DataFrame(rows, columns=names)
+    names = ["measure", "epoch", "is_last", "arm", "comparison", "look"]
+    table = pd.DataFrame(rows, columns=[*names, "layer", "mean", "low", "high"])
     place = {name: number for number, name in enumerate(in_running_order(table["layer"]))}
-    table.insert(5, "place", table["layer"].map(place).astype("int64"))
+    table.insert(6, "place", table["layer"].map(place).astype("int64"))
     return table
 
 
-def _by_layer(
-    results: Document,
-) -> Iterator[tuple[Document, str, str, tuple[float, float, float]]]:
+def epoch_table(results: Document) -> pd.DataFrame:
+    """Of `layer_table` what was taken in the course of training; empty where only its ends were."""
+    table = layer_table(results)
+    between = table[~table["is_last"] & (table["epoch"] > 0)]
+    return table[table["measure"].isin(between["measure"])].drop(columns="is_last")
+
+
+def _by_layer(results: Document) -> Iterator[tuple[Document, str, str, float, float, float]]:
     for one in by_layer(results):
         measure, _, layer = one["metric"].partition("/")
         low, high = one["ci"] or (None, None)
         mean, low, high = (_scaled(number, 1.0) for number in (one["mean"], low, high))
-        yield one, measure, layer, (mean, low, high)
+        yield one, measure, layer, mean, low, high
 
 
 NEIGHBOURS = {"row": "along a row", "column": "along a column", "vector": "in the vector"}

@@ -21,6 +21,7 @@ from reports.figures.claims import claim_table, claims_figure
 from reports.figures.classes import class_figure, confusion_figure, image_figure
 from reports.figures.cost import cost_figure
 from reports.figures.curves import curves_figure
+from reports.figures.epochs import epochs_figure
 from reports.figures.estimation_layout import estimation_figure
 from reports.figures.files import to_file
 from reports.figures.filters import filters_figure, filters_table
@@ -85,8 +86,8 @@ def pictures(results: Document, costs: Document) -> dict[str, Picture]:
     """Every figure the documents hold numbers for, by name, in reading order.
 
     Names: estimation, claims, looks, budget, curves-MEASURE, cost, interaction, classes, confusion,
-    images, shift, layers, neighbours, filters, growth; those on the second data set of a study end
-    with -2, and so on. The same documents give the same bytes.
+    images, shift, layers, epochs, neighbours, filters, growth; those on the second data set of a
+    study end with -2, and so on. The same documents give the same bytes.
     """
     return {drawing.name: _picture(drawing) for drawing in _drawings(results, costs)}
 
@@ -213,6 +214,13 @@ _DETAILS = (
         captions.shift,
     ),
     _Kind("layers", "By layer", detail_tables.layer_table, layers_figure, captions.layers),
+    _Kind(
+        "epochs",
+        "By layer, in the course of training",
+        detail_tables.epoch_table,
+        epochs_figure,
+        captions.epochs,
+    ),
     _Kind(
         "neighbours",
         "What flattening does to neighbours",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -49,7 +51,8 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
     Both panels of a measure have one scale.
     """
     table = layer_table(results)
-    measures = sorted(dict.fromkeys(table["measure"]), key=_place)
+    table = table[table["is_last"] | (table["epoch"] == 0)]
+    measures = in_order(table["measure"])
     panels = [(name, moment) for name in measures for moment in _moments(table, name)]
     arms = labelled(table.drop_duplicates("look"))
     columns = 1 if narrow else 3
@@ -66,7 +69,7 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
         width = (page - 0.1) / len(beside)
         at = left + beside.index(moment) * width, 0.2 + row * (height + foot)
         ax = axes_at(figure, *at, width - left, height)
-        one = measured[measured["moment"] == moment]
+        one = measured[measured["is_last"] == (moment == "end")]
         draw_layers(one, ax)
         held = sorted(set(one["place"]))
         is_tight = (width - left) / len(held) < ROOM_OF_NAME
@@ -74,28 +77,40 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
         ax.set_ylabel(wrapped(in_words(measure), 24))
         if moment == "start":
             ax.set_title("before training")
-        _scale(ax, measured)
+        common_scale([ax], measured)
     foot_key(figure, look_keys(arms, "label", ARM_NAME), columns)
     return figure
 
 
-def _place(measure: str) -> int:
-    return list(WORDS).index(measure) if measure in WORDS else len(WORDS)
+def in_order(measures: Iterable[str]) -> list[str]:
+    """Each measure once, in the order in which they are explained."""
+    known = list(WORDS)
+    return sorted(
+        dict.fromkeys(measures), key=lambda one: known.index(one) if one in known else len(known)
+    )
 
 
 def _moments(table: pd.DataFrame, measure: str) -> list[str]:
-    held = set(table[table["measure"] == measure]["moment"])
-    return [moment for moment in ("start", "end") if moment in held]
+    is_last = set(table.loc[table["measure"] == measure, "is_last"])
+    return [moment for moment, last in (("start", False), ("end", True)) if last in is_last]
 
 
-def _scale(ax: Axes, measured: pd.DataFrame) -> None:
-    """A logarithmic axis where the means differ widely; bars that reach 0 then go to its foot."""
+def common_scale(grid: Sequence[Axes], measured: pd.DataFrame) -> None:
+    """One scale of a measure's values for all its panels; logarithmic where they differ widely.
+
+    Bars that reach 0 then go to the foot of the axis.
+
+    Args:
+        grid: The panels.
+        measured: mean, low, high of all that they show.
+    """
     shown = measured[["mean", "low", "high"]].to_numpy(dtype=float)
     means = shown[:, 0]
     least, most = means.min(), np.nanmax(shown)
-    if least > 0 and means.max() > WIDE_RANGE * least:
-        log_axis(ax.yaxis, [*means, most])
-    else:
-        low = np.nanmin(shown)
-        room = 0.05 * (most - low) or 0.05
-        ax.set_ylim(low - room, most + room)
+    for ax in grid:
+        if least > 0 and means.max() > WIDE_RANGE * least:
+            log_axis(ax.yaxis, [*means, most])
+        else:
+            low = np.nanmin(shown)
+            room = 0.05 * (most - low) or 0.05
+            ax.set_ylim(low - room, most + room)

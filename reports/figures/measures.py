@@ -10,9 +10,6 @@ from collections.abc import Iterable
 
 from reports.figures.units import spoken
 
-START = "start_"
-"""Before a measure by layer: taken before the first step of training."""
-
 WORDS = {
     "accuracy": "accuracy",
     "consistency": "share whose predicted class stays",
@@ -34,12 +31,26 @@ def in_words(measure: str) -> str:
     """A measure's name in words, and when it was taken where that is not the end of training.
 
     Example:
-        >>> in_words("start_dead")
+        >>> in_words("epoch_0_dead")
         'share of units that are dead, before training'
     """
-    bare = measure.removeprefix(START)
+    bare, epoch = taken(measure)
     words = WORDS.get(bare, spoken(bare))
-    return words if bare == measure else f"{words}, before training"
+    if epoch is None:
+        return words
+    when = f"after {epoch} epoch{'s' * (epoch > 1)}" if epoch else "before training"
+    return f"{words}, {when}"
+
+
+def taken(measure: str) -> tuple[str, int | None]:
+    """A measure without its epoch, and after how many it was taken; None for the end of training.
+
+    Example:
+        >>> taken("epoch_2_dead"), taken("dead")
+        (('dead', 2), ('dead', None))
+    """
+    found = re.fullmatch(r"epoch_(\d+)_(.+)", measure)
+    return (found[2], int(found[1])) if found else (measure, None)
 
 
 def measure_of(metric: str) -> tuple[str, str]:

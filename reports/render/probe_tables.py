@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from reports.figures.measures import in_running_order, in_words, measure_of
+from reports.figures.measures import in_running_order, in_words, measure_of, taken
 from reports.figures.tables import arm_label
 from reports.figures.units import confidence, spoken, unit_of
 from reports.render import numbers
@@ -29,7 +29,9 @@ def probe_tables(results: Document) -> list[Table]:
     by_measure: dict[Probed, list[Document]] = {}
     for name, records in (results["probes"] or {}).items():
         for record in records if name not in ("image_size", "filters") else ():
-            by_measure.setdefault((name, measure_of(record["metric"])[0]), []).append(record)
+            measure = measure_of(record["metric"])[0]
+            if not taken(measure)[1]:  # what lies between the ends of training is drawn
+                by_measure.setdefault((name, measure), []).append(record)
     level = confidence(results)
     return [_probe_table(probed, records, level) for probed, records in by_measure.items()]
 

@@ -40,7 +40,7 @@ def test_finished_run_has_its_state_numbers_and_files(finished):
         record.metrics
     )
     assert {"cost/latency_1_seconds", "cost/latency_256_seconds"} <= set(record.metrics)
-    assert set(finished.files) == {"examples.npz", "weights.pt"}
+    assert set(finished.files) == {"epochs.pt", "examples.npz", "weights.pt"}
     assert finished.measurements == record.measurements
 
 
@@ -110,6 +110,26 @@ def test_probing_stored_weights_repeats_the_numbers_measured_after_training(fini
     (again,), (first,) = outcome.measurements, finished.measurements
     assert again == replace(first, measured_ms=again.measured_ms)
     assert finished.record.started_ms < first.measured_ms <= again.measured_ms <= now_ms()
+
+
+def test_a_probe_of_the_course_of_training_repeats_its_numbers_from_stored_weights(run, perform):
+    one = run(control=RELU, recipe={"epochs": 4})
+    first = perform(Job(one, (ProbeSpec("gradient_flow"),)))
+    (measured,), files = first.measurements, first.files
+    named = {name for name in measured.metrics if name.endswith("_norm/conv1")}
+    assert named == {
+        f"probe/gradient_flow/{when}gradient_norm/conv1"
+        for when in ("epoch_0_", "epoch_1_", "epoch_2_", "epoch_3_", "")
+    }
+    later = perform(replace(first.job, weights=files["weights.pt"], epochs=files["epochs.pt"]))
+    assert later.measurements[0].metrics == measured.metrics
+    without = perform(replace(first.job, weights=files["weights.pt"]))
+    ends = {
+        name: value
+        for name, value in measured.metrics.items()
+        if not any(f"epoch_{epoch}_" in name for epoch in (1, 2, 3))
+    }
+    assert without.measurements[0].metrics == ends
 
 
 def test_a_probe_that_fails_is_named_and_costs_no_trained_run(run, perform, monkeypatch):

@@ -168,6 +168,24 @@ def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(study, changes, l
     assert found == {f"probe/shift/change/{layer}" for layer in layers}
 
 
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [
+        ({"recipe": {"epochs": 1}}, [0]),
+        ({"recipe": {"epochs": 6}}, [0, 1, 2, 3, 5]),
+        ({"factors": {"recipe.epochs": [3, 6]}, "recipe": {"epochs": 6}}, [0, 1, 2]),
+        ({"recipe": {"epochs": 6}, "arms": [{"variant": "mlp", "recipe": {"epochs": 2}}]}, [0, 1]),
+    ],
+)
+def test_metrics_of_the_course_of_training_are_of_the_epochs_that_all_arms_have(
+    study, changes, epochs
+):
+    probed = study(probes=["gradient_flow"], **changes).metrics()
+    found = {name for name in probed if name.endswith("gradient_norm/fc1")}
+    named = {f"probe/gradient_flow/epoch_{epoch}_gradient_norm/fc1" for epoch in epochs}
+    assert found == {*named, "probe/gradient_flow/gradient_norm/fc1"}
+
+
 def test_a_probe_with_an_own_sample_is_written_as_it_was_read(study):
     raw = ["images", {"shift": {"n_images": 50}}]
     spec = study(probes=raw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -65,6 +67,30 @@ def test_a_run_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(
     states = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
     assert resumed.curves == whole.curves
+    assert_equal_weights(resumed.kept, whole.kept)
+
+
+def assert_equal_weights(one, other):
+    assert list(one) == list(other)
+    for epoch, held in one.items():
+        assert all(torch.equal(held[name], value) for name, value in other[epoch].items())
+
+
+def test_weights_are_kept_as_they_were_after_some_epochs(run, train):
+    long = train(run(recipe={"epochs": 9}))
+    assert list(long.kept) == [1, 2, 3, 5, 8]
+    short = train(run(recipe={"epochs": 5})).model.state_dict()
+    assert_equal_weights({5: long.kept[5]}, {5: short})
+    assert not any(torch.equal(long.kept[3][name], value) for name, value in short.items())
+
+
+def test_none_are_kept_of_a_trial_nor_of_a_large_network(run, train, monkeypatch):
+    one = run(recipe={"epochs": 3})
+    assert train(replace(one, trial=0)).kept == {}
+    monkeypatch.setattr(training, "MOST_PARAMETERS", one.n_parameters)
+    assert list(train(one).kept) == [1, 2]
+    monkeypatch.setattr(training, "MOST_PARAMETERS", one.n_parameters - 1)
+    assert train(one).kept == {}
 
 
 def test_checkpoints_are_written_where_they_are_due_and_not_at_the_end(run, placed, tmp_path):
@@ -262,7 +288,10 @@ def stopped(together, tmp_path):
 def test_a_stack_goes_on_from_its_checkpoints_with_the_same_bits(together, stopped, seeds):
     resumed = together(seeds, 3, folder=stopped)
     assert [one.resumed_epoch for one in resumed] == [2] * len(seeds)
-    assert bits(resumed) == bits(together(seeds, 3))
+    whole = together(seeds, 3)
+    assert bits(resumed) == bits(whole)
+    for one, other in zip(resumed, whole, strict=True):
+        assert_equal_weights(one.kept, other.kept)
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,30 @@ def test_norms_are_those_of_one_backward_pass_over_the_whole_sample(probed):
         layer = getattr(one.model, name)
         norm = torch.cat([layer.weight.grad.flatten(), layer.bias.grad]).norm().item()
         assert found[f"gradient_norm/{name}"] == pytest.approx(norm, rel=1e-4)
-        assert found[f"start_gradient_norm/{name}"] != pytest.approx(norm, rel=1e-2)
+        assert found[f"epoch_0_gradient_norm/{name}"] != pytest.approx(norm, rel=1e-2)
 
 
 def test_the_start_is_the_network_of_the_seed(probed):
     one = probed(n_images=100)
     found = gradient_flow(one)
-    assert all(found[name.removeprefix("start_")] == value for name, value in found.items())
+    assert all(found[name.removeprefix("epoch_0_")] == value for name, value in found.items())
     other = replace(one, run=probed(seed=5).run, model=probed(seed=5).model)
-    assert gradient_flow(other)["start_gradient_norm/conv1"] != found["start_gradient_norm/conv1"]
+    assert (
+        gradient_flow(other)["epoch_0_gradient_norm/conv1"] != found["epoch_0_gradient_norm/conv1"]
+    )
+
+
+def test_weights_that_were_kept_are_measured_like_the_last(probed):
+    one, other, last = probed(n_images=100), probed(seed=5), probed(seed=6)
+    kept = {2: other.model.state_dict(), 1: one.model.state_dict()}
+    found = gradient_flow(replace(one, model=last.model, kept=kept))
+    alone = {2: gradient_flow(replace(one, model=other.model)), 1: gradient_flow(one)}
+    for epoch, own in alone.items():
+        ends = {name: value for name, value in own.items() if not name.startswith("epoch_")}
+        assert {name: found[f"epoch_{epoch}_{name}"] for name in ends} == ends
+    assert found["gradient_norm/conv1"] not in {
+        own["gradient_norm/conv1"] for own in alone.values()
+    }
 
 
 def test_sigmoids_are_flat_where_their_input_is_far_from_0(probed):
@@ -90,8 +105,9 @@ def test_every_variant_has_the_measures_of_its_layers(probed, name):
     dataset = {"name": "digits", "image_size": list(card.native_input[1:])}
     control = {"variant": name, "levels": {"hidden": [20]} if card.matched_to else {}}
     found = gradient_flow(probed(n_images=20, control=control, dataset=dataset))
-    assert {metric.partition("/")[0] for metric in found} <= set(GRADIENT_FLOW.by_layer)
-    assert sum("start" in metric for metric in found) == len(found) / 2
+    ends = set(GRADIENT_FLOW.measures(n_epochs=1))
+    assert {metric.partition("/")[0] for metric in found} <= ends
+    assert sum(metric.startswith("epoch_0_") for metric in found) == len(found) / 2
     assert any(metric.startswith("gradient_norm/") for metric in found)
 
 
@@ -112,7 +128,7 @@ class ByFunctions(nn.Module):
 def test_activations_of_a_plug_in_may_be_functions(probed, monkeypatch):
     monkeypatch.setattr("ablations.probes.gradient_flow.initial_model", lambda *_: ByFunctions())
     found = gradient_flow(probed(ByFunctions(), n_images=30))
-    assert {name for name in found if not name.startswith("start_")} == {
+    assert {name for name in found if not name.startswith("epoch_")} == {
         *(f"gradient_norm/{name}" for name in ("stem", "body", "last")),
         *("saturation/stem", "dead/stem", "dead/body"),
     }

@@ -17,7 +17,7 @@ SHIFT = ProbeSpec("shift")
 
 
 def measured(asked, one):
-    found, files = measure(asked, one.run, one.model, one.data)
+    found, files = measure(asked, one)
     assert files == {}
     return found
 
@@ -35,7 +35,8 @@ def test_measure_names_its_numbers_and_repeats_them(probed, name):
     card = CARDS[name]
     names = {metric.removeprefix(f"probe/{name}/") for metric in found.metrics}
     assert set(card.metrics) <= names
-    assert {metric.partition("/")[0] for metric in names - set(card.metrics)} == set(card.by_layer)
+    by_layer = {metric.partition("/")[0] for metric in names - set(card.metrics)}
+    assert by_layer == set(card.measures(n_epochs=1))
     assert (again.probe_key, again.metrics) == (found.probe_key, found.metrics)
 
 
@@ -86,6 +87,6 @@ def test_probe_key_moves_with_run_sample_revision_and_parameters(monkeypatch):
 
 def test_pictures_are_a_file_and_no_numbers(probed):
     one, asked = probed(), ProbeSpec("filters")
-    found, files = measure(asked, one.run, one.model, one.data)
+    found, files = measure(asked, one)
     assert (found.metrics, list(files)) == ({}, [FILTERS_FILE])
     assert found.probe_key == probe_key(one.run.run_key, asked)

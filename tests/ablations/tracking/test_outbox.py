@@ -101,6 +101,7 @@ def test_an_entry_holds_plain_files_a_person_can_read(tmp_path, entry):
     path = Outbox(tmp_path).put(entry())
     assert sorted(item.name for item in path.iterdir()) == [
         "entry.json",
+        "epochs.pt",
         "examples.npz",
         "record.json",
         "weights.pt",

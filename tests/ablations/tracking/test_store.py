@@ -98,7 +98,7 @@ def test_a_curve_is_one_metric_a_step_and_a_final_number_stands_at_step_0(writte
 def test_artifacts_are_the_record_the_examples_and_the_weights(written, store, entry):
     run_id = written.info.run_id
     names = sorted(item.path for item in store.client.list_artifacts(run_id))
-    assert names == ["examples.npz", "record.json", "weights.pt"]
+    assert names == ["epochs.pt", "examples.npz", "record.json", "weights.pt"]
     assert store.read_file(run_id, "weights.pt") == entry().files["weights.pt"]
     assert json.loads(store.read_file(run_id, "record.json")) == json.loads(
         entry().record.to_json()

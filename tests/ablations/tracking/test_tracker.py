@@ -231,7 +231,7 @@ def test_the_weights_of_a_stored_run_are_read_back(tracker, plan, outcome):
     tracker.open_study(plan())
     tracker.add_run("example", outcome.record.as_attempt(1), outcome.files)
     (stored,) = tracker.stored_runs()
-    assert tracker.weights(stored) == outcome.files["weights.pt"]
+    assert tracker.file(stored, "weights.pt") == outcome.files["weights.pt"]
     assert MlflowStore(tracker.store.uri).stored_runs() == [stored]
 
 

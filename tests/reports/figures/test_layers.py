@@ -46,7 +46,7 @@ def test_without_the_probe_there_is_nothing_to_draw(results):
 def test_what_was_taken_before_training_stands_beside_its_end(detailed, narrow, n_columns):
     probed = detailed["probes"]["gradient_flow"]
     start = [
-        one | {"metric": f"start_{one['metric']}"} for one in probed if "norm" in one["metric"]
+        one | {"metric": f"epoch_0_{one['metric']}"} for one in probed if "norm" in one["metric"]
     ]
     detailed["probes"]["gradient_flow"] = [*probed, *start]
     with house_style():

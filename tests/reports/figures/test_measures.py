@@ -9,7 +9,20 @@ from reports.figures.measures import WORDS, in_running_order, in_words, measure_
 def test_every_measure_of_a_probe_has_words():
     held = {measure_of(metric)[0] for card in CARDS.values() for metric in card.metrics}
     held |= {name for card in CARDS.values() for name in card.by_layer}
-    assert {name.removeprefix("start_") for name in held} == set(WORDS)
+    assert held == set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        ("saturation", "share of outputs that are saturated"),
+        ("epoch_0_saturation", "share of outputs that are saturated, before training"),
+        ("epoch_1_saturation", "share of outputs that are saturated, after 1 epoch"),
+        ("epoch_13_saturation", "share of outputs that are saturated, after 13 epochs"),
+    ],
+)
+def test_words_say_when_a_measure_was_taken(measure, words):
+    assert in_words(measure) == words
 
 
 def test_a_plug_ins_layers_stand_before_the_output_in_their_own_order():
@@ -19,7 +32,7 @@ def test_a_plug_ins_layers_stand_before_the_output_in_their_own_order():
 
 @pytest.mark.parametrize(
     ("metric", "parts"),
-    [("n_images_2", ("n_images", "2")), ("start_dead/fc1", ("start_dead", "fc1"))],
+    [("n_images_2", ("n_images", "2")), ("epoch_0_dead/fc1", ("epoch_0_dead", "fc1"))],
 )
 def test_a_metric_is_what_is_measured_and_where(metric, parts):
     assert measure_of(metric) == parts
