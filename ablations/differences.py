@@ -103,7 +103,7 @@ def compare(plan: Plan) -> Comparison:
     }
     warnings = [*_same_networks(plan, networks)]
     for name, difference in found.items():
-        warnings += _more_than_its_factor(plan, name, difference)
+        warnings += _more_than_its_factor(plan, name, difference, networks[name])
     return Comparison(found, (*warnings, *_knock_ons(plan, found)))
 
 
@@ -212,12 +212,21 @@ def _same_networks(plan: Plan, networks: Mapping[str, _Network]) -> Iterator[str
             )
 
 
-def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> Iterator[str]:
-    arm, settings = plan.arm(name), _asked_for(plan, name, difference)
+def _more_than_its_factor(
+    plan: Plan, name: str, difference: ArmDifference, own: _Network
+) -> Iterator[str]:
+    arm = plan.arm(name)
+    settings = _asked_for(plan, arm, difference.settings)
     if plan.listed(arm) is not None:
-        if len(settings) > 1:
+        nearest, fewest = arm.control, settings
+        for other in _claimed_beside(plan, name):
+            between = _asked_for(plan, arm, _settings(plan.arm(other), arm, own))
+            if len(between) < len(fewest):
+                nearest, fewest = other, between
+        if len(fewest) > 1:
+            beside = "" if nearest == arm.control else f" beside arm {nearest!r}"
             yield (
-                f"arm {name!r} changes {_listing(settings)} at once: its contrast cannot say "
+                f"arm {name!r} changes {_listing(fewest)} at once{beside}: the contrast cannot say "
                 "which of them matters; add arms that change one each"
             )
     else:
@@ -236,9 +245,16 @@ def _more_than_its_factor(plan: Plan, name: str, difference: ArmDifference) -> I
         )
 
 
-def _asked_for(plan: Plan, name: str, difference: ArmDifference) -> list[str]:
-    """The settings of an arm, less the hidden sizes of one that is sized as asked."""
-    settings, listed = list(difference.settings), plan.listed(plan.arm(name))
+def _claimed_beside(plan: Plan, name: str) -> list[str]:
+    """The arms, beside its control, that a claim's contrast subtracts from this one."""
+    control = plan.arm(name).control
+    pairs = [claim.sides for claim in plan.claims if claim.contrast]
+    return [other for arm, other in pairs if arm == name and other != control]
+
+
+def _asked_for(plan: Plan, arm: Arm, settings: Iterable[str]) -> list[str]:
+    """The settings that are an arm's, less the hidden sizes of one that is sized as asked."""
+    listed = plan.listed(arm)
     is_sized = listed is not None and size_target(listed) is not None
     return [key for key in settings if not (is_sized and key == "hidden")]
 
@@ -262,7 +278,7 @@ def _knock_ons(plan: Plan, found: Mapping[str, ArmDifference]) -> Iterator[str]:
             alike.setdefault(told, []).append(name)
     for told, names in alike.items():
         if len(names) == 1:
-            settings = _listing(_asked_for(plan, names[0], found[names[0]]))
+            settings = _listing(_asked_for(plan, plan.arm(names[0]), found[names[0]].settings))
             yield f"arm {names[0]!r} changes more than {settings}: {told}"
         else:
             yield f"arms {_listing(map(repr, names))} change more than their factors: {told}"
@@ -270,7 +286,8 @@ def _knock_ons(plan: Plan, found: Mapping[str, ArmDifference]) -> Iterator[str]:
 
 def _knock_on(plan: Plan, name: str, difference: ArmDifference) -> str | None:
     arm = plan.arm(name)
-    control, settings = plan.arm(arm.control), _asked_for(plan, name, difference)
+    control = plan.arm(arm.control)
+    settings = _asked_for(plan, arm, difference.settings)
     listed = plan.listed(arm)
     is_sized = len(settings) < len(difference.settings)
     if "variant" in settings or is_sized or (listed and len(settings) > 1):

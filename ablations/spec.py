@@ -310,10 +310,13 @@ class StudySpec(Strict):
         """The same study on each of its data sets alone, by what tells that one from the others.
 
         A label is the data set's name; where two entries share it, the rest of what they say
-        follows: `digits,subset=500`.
+        follows: `digits,subset=500`. Where all share one, it tells nothing apart: `subset=500`.
         """
         names = [one.name for one in self.datasets]
-        labels = [one.name if names.count(one.name) == 1 else _entry(one) for one in self.datasets]
+        labels = [
+            one.name if names.count(one.name) == 1 else _entry(one, is_named=len(set(names)) > 1)
+            for one in self.datasets
+        ]
         alone = [self.model_copy(update={"datasets": (one,)}) for one in self.datasets]
         return dict(zip(labels, alone, strict=True))
 
@@ -369,9 +372,10 @@ class StudySpec(Strict):
         return [{key: value} for key, values in levels for value in values]
 
 
-def _entry(data: DataSpec) -> str:
+def _entry(data: DataSpec, *, is_named: bool) -> str:
     own = data.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-    return ",".join([data.name, *(f"{key}={level_text(value)}" for key, value in own.items())])
+    told = [f"{key}={level_text(value)}" for key, value in own.items()]
+    return ",".join([data.name, *told] if is_named or not told else told)
 
 
 Part = TypeVar("Part", bound=Strict)

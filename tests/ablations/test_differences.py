@@ -124,7 +124,7 @@ def test_a_listed_variant_that_brings_its_own_levels_changes_more(comparison):
     control = {"variant": "lenet", "levels": {"activation": "relu"}}
     found = comparison(control=control, arms=["lenet-avg", "lenet-d2l"])
     assert found.warnings[0] == (
-        "arm 'lenet-avg' changes activation and pooling at once: its contrast cannot say which of "
+        "arm 'lenet-avg' changes activation and pooling at once: the contrast cannot say which of "
         "them matters; add arms that change one each"
     )
     assert "'lenet-d2l' changes activation, pooling and padding at once" in found.warnings[1]
@@ -135,6 +135,33 @@ def test_one_level_spelled_in_two_ways_is_no_change(comparison):
     found = comparison(arms=[{"name": "spelled", "variant": "lenet", "levels": levels}])
     assert list(found.arms["spelled"].settings) == ["pooling"]
     assert found.warnings == ()
+
+
+def test_an_arm_that_a_claim_holds_beside_its_nearest_changes_what_it_has_other_than_that(
+    comparison,
+):
+    steps = [
+        {"name": "one", "variant": "lenet", "levels": {"activation": "relu"}},
+        {"name": "two", "variant": "lenet", "levels": {"activation": "relu", "norm": "batch"}},
+        {
+            "name": "four",
+            "variant": "lenet",
+            "levels": {"activation": "relu", "norm": "batch", "dropout": 0.5, "pooling": "avg"},
+        },
+    ]
+    claims = [
+        {"text": "a", "contrast": "two - one", "expect": "greater"},
+        {"text": "b", "contrast": "four - two", "expect": "less"},
+    ]
+    assert comparison(arms=steps, claims=claims).warnings == (
+        "arm 'four' changes pooling and dropout at once beside arm 'two': the contrast cannot say "
+        "which of them matters; add arms that change one each",
+    )
+    without = comparison(arms=steps).warnings
+    assert [told.partition(" at once")[0] for told in without] == [
+        "arm 'two' changes activation and norm",
+        "arm 'four' changes activation, pooling, norm and dropout",
+    ]
 
 
 def test_another_family_is_one_change_and_its_activation_a_second(comparison):

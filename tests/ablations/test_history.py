@@ -73,7 +73,7 @@ def test_a_data_set_more_leaves_the_controls_of_the_others_as_they_were(plain):
     assert len(history[-1]["control_levels"]) == 1
     assert said(deviations(history, more)) == []
     assert shown_seeds(history, more) == {
-        "activation=relu on digits,subset=100 - control on digits,subset=100": [0, 1]
+        "activation=relu on subset=100 - control on subset=100": [0, 1]
     }
 
 

@@ -9,7 +9,7 @@ from ablations.study_file import parse_study
 
 SMALL, LARGE = {"name": "digits", "subset": 100}, {"name": "digits", "subset": 200}
 BOTH = [SMALL, LARGE]
-ON_SMALL, ON_LARGE = "on digits,subset=100", "on digits,subset=200"
+ON_SMALL, ON_LARGE = "on subset=100", "on subset=200"
 
 
 def test_every_data_set_has_every_arm_the_control_first(plan):
@@ -20,6 +20,23 @@ def test_every_data_set_has_every_arm_the_control_first(plan):
     ]
     assert [arm.dataset.subset for arm in made.arms] == [100] * 3 + [200] * 3
     assert [arm.n_images for arm in made.arms] == [100] * 3 + [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("entries", "labels"),
+    [
+        (["digits", "fashion-mnist"], ["digits", "fashion-mnist"]),
+        (["digits", {"name": "digits", "subset": 9}], ["digits", "subset=9"]),
+        (
+            [SMALL, LARGE, "fashion-mnist"],
+            ["digits,subset=100", "digits,subset=200", "fashion-mnist"],
+        ),
+    ],
+)
+def test_data_sets_are_told_apart_by_name_or_by_the_rest_where_that_is_the_same(
+    study, entries, labels
+):
+    assert list(study(dataset=entries).each_dataset()) == labels
 
 
 def test_arms_are_compared_on_their_own_data_set(plan):
@@ -71,7 +88,7 @@ def test_an_arm_is_matched_to_the_control_of_its_own_data_set(plan):
 def test_a_factor_keeps_its_own_level_on_each_data_set(plan):
     larger = {"name": "digits", "subset": 200, "image_size": [16, 16]}
     made = plan(dataset=[SMALL, larger], factors={"dataset.subset": [100, 300]})
-    where = "on digits,subset=200,image_size=16x16"
+    where = "on subset=200,image_size=16x16"
     assert [arm.name for arm in made.arms] == [
         f"control {ON_SMALL}",
         f"dataset.subset=300 {ON_SMALL}",
@@ -86,8 +103,8 @@ def test_arms_that_two_data_sets_make_the_same_are_refused(plan):
     with pytest.raises(SpecError) as caught:
         plan(dataset=[SMALL, more], factors={"dataset.subset": [300, 400]})
     assert caught.value.problems[0] == (
-        "arm 'control on digits,subset=300': is the same network, recipe and data as arm "
-        "'dataset.subset=300 on digits,subset=100'; drop one"
+        "arm 'control on subset=300': is the same network, recipe and data as arm "
+        "'dataset.subset=300 on subset=100'; drop one"
     )
 
 
@@ -95,7 +112,7 @@ def test_what_one_data_set_cannot_give_is_told_by_its_name(plan):
     with pytest.raises(SpecError) as caught:
         plan(dataset=[SMALL, {"name": "digits", "subset": 100_000}])
     assert caught.value.problems == (
-        "data set digits,subset=100000: dataset.subset: must be 10 (one a class) to 1438 (all "
+        "data set subset=100000: dataset.subset: must be 10 (one a class) to 1438 (all "
         "training images), got 100000",
     )
 
@@ -138,5 +155,5 @@ def test_a_metric_must_be_there_on_every_data_set(study, raw_study):
 def test_each_run_records_the_curve_of_its_own_data_set(plan):
     split = {"name": "digits", "subset": 200, "validation": 50}
     curves = {run.arm: run.curves for run in plan(dataset=[SMALL, split]).runs}
-    assert curves["control on digits,subset=100"] == "train"
-    assert curves["control on digits,subset=200,validation=50"] == "validation"
+    assert curves["control on subset=100"] == "train"
+    assert curves["control on subset=200,validation=50"] == "validation"
