@@ -25,6 +25,7 @@ from ablations.errors import counted
 from ablations.estimates import Estimate
 from ablations.plan import Plan
 from ablations.search_space import Axis
+from ablations.spec import StudySpec
 from ablations.timing import Measured
 from ablations.trials import SearchState, tuned_metric
 
@@ -79,6 +80,12 @@ def size_text(plan: Plan) -> str:
     return f"{text} at the most" if plan.spec.looks else text
 
 
+def _data_text(spec: StudySpec) -> str:
+    labels, names = "; ".join(spec.each_dataset()), {one.name for one in spec.datasets}
+    is_said = len(names) > 1 or len(spec.datasets) == 1
+    return labels if is_said else f"{names.pop()}: {labels}"
+
+
 def show_plan(
     plan: Plan, states: Mapping[str, str], comparison: Comparison, console: Console
 ) -> None:
@@ -86,7 +93,7 @@ def show_plan(
     spec = plan.spec
     console.print(f"[bold]{escape(spec.study)}[/bold]  {escape(spec.question)}")
     console.print(
-        f"{'; '.join(spec.each_dataset())}; design {spec.design}: "
+        f"{_data_text(spec)}; design {spec.design}: "
         f"{size_text(plan)}; {spec.endpoint.metric}, margin {spec.endpoint.margin}",
         highlight=False,
     )

@@ -38,6 +38,24 @@ def test_a_plan_counts_the_states_of_each_arm(console, plan):
     assert text.count("1 done, 1 new") == 2
 
 
+@pytest.mark.parametrize(
+    ("datasets", "told"),
+    [
+        ("digits", "digits; design"),
+        (["digits", {"name": "mnist", "subset": 100}], "digits; mnist; design"),
+        (
+            [{"name": "digits", "subset": 100}, {"name": "digits", "subset": 200}],
+            "digits: subset=100; subset=200; design",
+        ),
+    ],
+)
+def test_a_plan_names_its_data_sets(console, plan, datasets, told):
+    made = plan(dataset=datasets)
+    states = {run.run_key: "new" for run in made.runs}
+    listings.show_plan(made, states, compare(made), console)
+    assert told in _text(console)
+
+
 def test_names_are_shown_as_they_are_and_not_as_markup(console, plan):
     made = plan(arms=[{"name": "[red]bold[/red]", "variant": "softmax"}], question="[b]?[/b]")
     states = {run.run_key: "new" for run in made.runs}
