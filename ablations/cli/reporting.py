@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,9 @@ def _say(
         console.print(
             "[yellow]not final: planned runs are missing, so there are no verdicts[/yellow]"
         )
-    console.print(_contrast_table(results) if results["contrasts"] else _arm_table(results))
+    planned = {contrast.name for contrast in tables.plan.contrasts}
+    compares = results["contrasts"]
+    console.print(_contrast_table(results, planned) if compares else _arm_table(results))
     for claim in results["claims"]:
         verdict = claim["verdict"] or "no verdict"
         colour = CLAIM_COLOURS.get(verdict, "yellow")
@@ -203,10 +205,10 @@ def _say(
         console.print(f"{name:<10} {escape(text)}", soft_wrap=True, highlight=False)
 
 
-def _contrast_table(results: Mapping[str, Any]) -> Table:
+def _contrast_table(results: Mapping[str, Any], planned: Collection[str]) -> Table:
     metric = results["endpoint"]["metric"]
     factor, unit = (100, "points") if is_fraction(metric) else (1, "")
-    controls = {item["control"] for item in results["contrasts"]}
+    controls = {item["control"] for item in results["contrasts"] if item["name"] in planned}
     minus = controls.pop() if len(controls) == 1 else "its control"
     table = Table(box=None)
     table.add_column("verdict", no_wrap=True)
@@ -218,12 +220,21 @@ def _contrast_table(results: Mapping[str, Any]) -> Table:
         colour = COLOURS.get(verdict.partition("-")[0], "yellow")
         table.add_row(
             f"[{colour}]{verdict}[/{colour}]",
-            escape(arm_label(item["arm"], item["comparison"])),
+            escape(_compared(item, planned)),
             _signed(item["estimate"], factor),
             " to ".join(_signed(bound, factor) for bound in item["ci_adjusted"] or ()),
             str(item["n_pairs"]),
         )
     return table
+
+
+def _compared(contrast: Mapping[str, Any], planned: Collection[str]) -> str:
+    """The arm; of a claim's contrast beside another arm than its control, both."""
+    if contrast["name"] in planned:
+        return arm_label(contrast["arm"], contrast["comparison"])
+    return CONTRAST_SIGN.join(
+        arm_label(contrast[side], contrast["comparison"]) for side in ("arm", "control")
+    )
 
 
 def _arm_table(results: Mapping[str, Any]) -> Table:

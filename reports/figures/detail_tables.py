@@ -200,12 +200,13 @@ def layer_table(results: Document) -> pd.DataFrame:
     """What probes measured by layer.
 
     Returns:
-        measure, epoch (after which it was taken, 0 before the first step), is_last, arm,
-        comparison, look, place and name of the layer, mean, low, high.
+        measure, epoch (after which it was taken, 0 before the first step; none of the last where
+        the arm's recipe is not known), is_last, arm, comparison, look, place and name of the layer,
+        mean, low, high.
     """
     looks = looks_of(results)
     n_epochs = {
-        (arm["name"], arm["comparison"]): arm["recipe"]["epochs"] for arm in results["arms"]
+        (arm["name"], arm["comparison"]): arm["recipe"].get("epochs") for arm in results["arms"]
     }
     rows = [
         (bare, n_epochs[cell] if epoch is None else epoch, epoch is None, *cell, looks[cell], *rest)
@@ -223,6 +224,7 @@ def layer_table(results: Document) -> pd.DataFrame:
 def epoch_table(results: Document) -> pd.DataFrame:
     """Of `layer_table` what was taken in the course of training; empty where only its ends were."""
     table = layer_table(results)
+    table = table.dropna(subset="epoch").astype({"epoch": "int64"})
     between = table[~table["is_last"] & (table["epoch"] > 0)]
     return table[table["measure"].isin(between["measure"])].drop(columns="is_last")
 

@@ -24,7 +24,7 @@ from reports.figures.looks import (
 from reports.figures.measures import in_running_order, in_words
 from reports.figures.tables import Document, labelled
 
-_LEFT, _GAP, _TITLES, _HEIGHT, _LABELS = 0.42, 0.12, 0.4, 1.05, 0.42
+_LEFT, _GAP, _TITLES, _HEIGHT, _LABELS = 0.46, 0.12, 0.4, 1.05, 0.42
 """Inches: left of a row, between panels, above them, their height, under them."""
 
 
@@ -42,13 +42,14 @@ def draw_epochs(table: pd.DataFrame, ax: Axes) -> None:
 def epochs_figure(results: Document, *, narrow: bool) -> Figure:
     """The layers of a measure side by side, in rows of five, or two on a phone, with one scale."""
     table = epoch_table(results)
-    page, columns = (NARROW_INCHES, 2) if narrow else (WIDE_INCHES, 5)
+    page, most = (NARROW_INCHES, 2) if narrow else (WIDE_INCHES, 5)
     measures = in_order(table["measure"])
     layers = {
         measure: in_running_order(table.loc[table["measure"] == measure, "layer"])
         for measure in measures
     }
-    arms = labelled(table.drop_duplicates("look"))
+    columns = min(most, max(map(len, layers.values())))
+    arms = labelled(table.drop_duplicates("look").sort_values("look"))
     key_columns = 1 if narrow else 3
     rows = sum(-(-len(held) // columns) for held in layers.values())
     row_height = _TITLES + _HEIGHT + _LABELS

@@ -108,6 +108,15 @@ def test_a_report_is_written_stored_on_the_parent_and_summed_up(call, tiny_file,
     assert "#/experiments/" in result.output
 
 
+def test_a_claims_contrast_beside_another_arm_than_the_control_names_both(call, tiny_file):
+    claim = {"text": "?", "contrast": "softmax - activation=relu", "expect": "less"}
+    result = call("run", tiny_file(seeds=3, arms=["softmax"], claims=[claim]), *INLINE)
+    assert "minus control" in result.output
+    table = result.output.partition("minus control")[2]
+    named = [" ".join(line.split()[1:-5]) for line in table.splitlines()[1:4]]
+    assert named == ["activation=relu", "softmax", "softmax - activation=relu"]
+
+
 def test_a_report_of_a_part_is_marked_not_final_and_shows_no_verdict(
     call, tiny_file, store_uri, home
 ):

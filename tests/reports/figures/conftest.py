@@ -142,6 +142,22 @@ def detailed(results):
 
 
 @pytest.fixture
+def followed(detailed):
+    """Gradient norms before training and after an epoch as well; the last ones are as they were."""
+    probed = detailed["probes"]["gradient_flow"]
+    norms = [one for one in probed if "norm" in one["metric"]]
+    detailed["probes"]["gradient_flow"] = [
+        *probed,
+        *(
+            one | {"metric": f"epoch_{epoch}_{one['metric']}", "mean": one["mean"] * (epoch + 2)}
+            for epoch in (0, 1)
+            for one in norms
+        ),
+    ]
+    return detailed
+
+
+@pytest.fixture
 def twins(detailed):
     """An arm called `mlp (tuned)` beside `mlp` at its own tuned recipe: two of one label."""
     here, tuned = {"arm": "mlp (tuned)"}, {"comparison": "tuned"}

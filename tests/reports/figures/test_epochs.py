@@ -7,22 +7,6 @@ from reports.figures.detail_tables import epoch_table
 from reports.figures.epochs import draw_epochs, epochs_figure
 
 
-@pytest.fixture
-def followed(detailed):
-    """Gradient norms before training and after an epoch as well; the last ones are as they were."""
-    probed = detailed["probes"]["gradient_flow"]
-    norms = [one for one in probed if "norm" in one["metric"]]
-    detailed["probes"]["gradient_flow"] = [
-        *probed,
-        *(
-            one | {"metric": f"epoch_{epoch}_{one['metric']}", "mean": one["mean"] * (epoch + 2)}
-            for epoch in (0, 1)
-            for one in norms
-        ),
-    ]
-    return detailed
-
-
 def test_an_arm_is_a_line_from_before_training_to_its_last_epoch(followed, ax):
     table = epoch_table(followed)
     draw_epochs(table[table["layer"] == "fc1"], ax)

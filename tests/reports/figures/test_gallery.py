@@ -1,6 +1,8 @@
 import csv
 import io
+import re
 from functools import partial
+from importlib.resources import files
 
 import pytest
 from PIL import Image
@@ -62,12 +64,16 @@ def test_each_data_set_has_its_own_figures(results, costs, gallery):
     assert "control on digits" in drawn["estimation-2"].wide
 
 
-def test_what_only_some_studies_have_is_drawn_where_it_is(detailed, costs):
-    drawn = list(pictures(detailed, costs))
+def test_what_only_some_studies_have_is_drawn_and_has_its_place_on_the_page(followed, costs):
+    drawn = list(pictures(followed, costs))
     assert drawn == [
         *("estimation", "claims", "looks", "budget", "curves-loss", "curves-accuracy", "cost"),
-        *("classes", "confusion", "images", "shift", "layers", "growth"),
+        *("classes", "confusion", "images", "shift", "layers", "epochs", "growth"),
     ]
+    page = (files("reports.render") / "templates/report.html").read_text(encoding="utf-8")
+    placed = re.findall(r'figures_of\("(.+?)"\)', page)
+    assert {name.partition("-")[0] for name in drawn} <= set(placed)
+    assert len(placed) == len(set(placed))
 
 
 def test_every_figure_comes_with_what_it_shows(results, gallery):
