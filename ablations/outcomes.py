@@ -108,8 +108,11 @@ def trained(job: Job, trained: Trained, data: RunData, watch: Watch) -> Outcome:
     if not math.isfinite(evaluation.loss):
         trained.diverged_epoch = job.run.recipe.epochs
         return _diverged(job, trained, watch, costs)
+    clock = time.perf_counter()
     probed = Probed(job.run, trained.model, data, kept=trained.kept)
     measurements, probed_files, message = _measured(job, probed)
+    if job.probes:
+        costs["cost/probe_seconds"] = time.perf_counter() - clock
     found, trouble = _latency(trained.model, data)
     costs, message = costs | found, "; ".join(filter(None, (message, trouble)))
     files = {

@@ -20,6 +20,7 @@ COSTS = (
     "epoch_seconds",
     "images_per_second",
     "evaluation_seconds",
+    "probe_seconds",
     "peak_memory_bytes",
     "latency_1_seconds",
     "latency_256_seconds",

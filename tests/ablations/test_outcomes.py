@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -151,6 +152,18 @@ def test_a_probe_that_fails_is_named_and_costs_no_trained_run(run, perform, monk
 def test_run_without_probes_measures_nothing(run, perform):
     outcome = perform(Job(run()))
     assert outcome.measurements == outcome.record.measurements == ()
+    assert "cost/probe_seconds" not in outcome.record.metrics
+
+
+def test_what_probes_took_is_a_cost_of_its_own(run, perform, monkeypatch):
+    def slow(probed):
+        time.sleep(0.2)
+        return {}
+
+    monkeypatch.setitem(registry.PROBES, "shift", slow)
+    costs = perform(Job(run(), (ProbeSpec("shift"),))).record.metrics
+    assert 0.2 <= costs["cost/probe_seconds"] < 10
+    assert costs["cost/evaluation_seconds"] < 0.2
 
 
 def test_diverged_run_is_an_outcome_without_test_numbers_or_files(run, perform):
