@@ -285,7 +285,11 @@ class ArmBuilder:
             for item in _problems_of(recipe, values)
         ]
         kept = self.spec.tuning_validation
-        told += self.data.check(changed(dataset, {"validation": kept}))
+        split = "dataset.validation"
+        for text in self.data.check(changed(dataset, {"validation": kept})):
+            own = text.replace(split, "tuning.validation", 1)  # the key that says how many
+            if text.startswith(split) and own not in self.problems:
+                self.problems.append(own)
         if self.spec.tuning.validation is None and dataset.validation != kept:
             told.append(
                 f"keeps out {dataset.validation} images and the study {kept}; set "

@@ -111,3 +111,16 @@ def test_arms_that_cannot_be_tuned_alike(plan, changes, problem):
     with pytest.raises(SpecError) as caught:
         plan(**asked)
     assert problem in caught.value.problems
+
+
+def test_images_to_tune_on_that_are_not_there_are_told_once_by_the_key_that_asks_for_them(plan):
+    with pytest.raises(SpecError) as caught:
+        plan(
+            tuning={"trials": 3, "space": SEARCH, "validation": 95},
+            dataset={"name": "digits", "subset": 100, "image_size": [28, 28]},
+            control="lenet",
+        )
+    assert caught.value.problems == (
+        "tuning.validation: must be 0 to 90, so that each of 10 classes keeps an image of 100 to "
+        "train on, got 95",
+    )
