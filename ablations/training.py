@@ -204,6 +204,8 @@ class _Training:
         steps = {state["step"] for state in states}
         if len(states) < len(found) or len(steps) > 1:
             return 0
+        if any("kept" not in state for state in states):  # written before weights were kept
+            return 0
         if programs != {(len(self.rows), self.compiled)}:
             return 0
         self.program.load([*states, *[states[-1]] * (len(self.rows) - len(states))])

@@ -70,6 +70,16 @@ def test_a_run_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(
     assert_equal_weights(resumed.kept, whole.kept)
 
 
+def test_a_checkpoint_without_the_weights_of_its_epochs_is_left(run, placed, tmp_path):
+    one, kept = run(recipe={"epochs": 4}), Checkpoints(tmp_path, seconds=0)
+    training.train(one, placed(one), CPU, lambda _: None, kept.of("key", "here"))
+    state = kept.of("key", "here").read()
+    del state["kept"]
+    kept.of("key", "here").write(state)
+    anew = training.train(one, placed(one), CPU, lambda _: None, kept.of("key", "here"))
+    assert (anew.resumed_epoch, list(anew.kept)) == (None, [1, 2, 3])
+
+
 def assert_equal_weights(one, other):
     assert list(one) == list(other)
     for epoch, held in one.items():
