@@ -23,7 +23,7 @@ from reports.render.class_tables import error_tables
 from reports.render.factor_tables import effect_tables, variance_table
 from reports.render.probe_tables import growth_tables, probe_tables, step_tables
 from reports.render.tuning_table import tuning_table
-from reports.render.words import claim_note, claim_sentence, flag_text, method_notes
+from reports.render.words import claim_note, claim_sentence, data_words, flag_text, method_notes
 
 Document = Mapping[str, Any]
 
@@ -60,6 +60,7 @@ def html(results: Document, costs: Document, provenance: Document) -> str:
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         pictures=pictures(results, costs),
         tables=_tables(results, costs, provenance),
+        data=data_words(results),
         endpoint=_endpoint(results),
         verdicts=VERDICTS,
         claim_marks=CLAIMS,

@@ -53,12 +53,49 @@ def claim_sentence(claim: Document) -> str:
     return str(claim["sentence"]).removeprefix(f"{claim['verdict']}: ")
 
 
+def data_words(results: Document) -> str:
+    """The data that each control was trained on; empty where it is not known.
+
+    Example:
+        >>> data = {"name": "digits", "subset": 500, "image_size": [16, 16], "label_noise": 0.1}
+        >>> arm = {"name": "control", "control": "control", "dataset": data}
+        >>> data_words({"arms": [arm]})
+        'digits (500 training images, 16x16 pixels, label noise 0.1)'
+    """
+    by_name: dict[str, list[str]] = {}
+    for arm in results["arms"]:
+        if arm["name"] == arm["control"] and "name" in arm["dataset"]:
+            by_name.setdefault(arm["dataset"]["name"], []).append(_changes(arm["dataset"]))
+    return "; ".join(
+        f"{name} ({'; '.join(changes or 'as it is' for changes in held)})" if any(held) else name
+        for name, held in by_name.items()
+    )
+
+
+def _changes(data: Document) -> str:
+    """What an arm's data are other than the whole data set as it is."""
+    told = {
+        "subset": "{:,} training images",
+        "validation": "{:,} of them for validation",
+        "permutation": "pixels permuted: {}",
+        "label_noise": "label noise {:g}",
+        "normalise": "normalise {}",
+    }
+    usual = (None, 0, "none", "unit")
+    parts = [text.format(data[key]) for key, text in told.items() if data.get(key) not in usual]
+    if data.get("image_size"):
+        parts.insert(bool(data.get("subset")), "{}x{} pixels".format(*data["image_size"]))
+    return ", ".join(parts)
+
+
 def method_notes(results: Document) -> list[tuple[str, str]]:
     """How every number was computed: pairs of a heading and a sentence a student understands."""
     endpoint = results["endpoint"]
     metric = spoken(endpoint["metric"])
     better = "higher" if endpoint["direction"] == "maximize" else "lower"
+    data = data_words(results)
     return [
+        *([("Data", f"{data}.")] if data else []),
         ("Endpoint", f"{metric}, {better} is better; {_when(results)}."),
         (
             "Pairs",

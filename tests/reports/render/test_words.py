@@ -2,7 +2,14 @@ import pytest
 
 from reports.figures.palette import CLAIMS
 from reports.render import html, markdown
-from reports.render.words import FLAGS, claim_note, claim_sentence, flag_text, method_notes
+from reports.render.words import (
+    FLAGS,
+    claim_note,
+    claim_sentence,
+    data_words,
+    flag_text,
+    method_notes,
+)
 
 
 @pytest.mark.parametrize("flag", sorted(FLAGS))
@@ -36,6 +43,36 @@ def test_the_method_names_endpoint_margin_and_level(results):
 def test_a_study_without_a_margin_explains_none(results):
     results["endpoint"]["margin"] = None
     assert "Margin" not in dict(method_notes(results))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([{}], ""),
+        ([{"name": "digits", "subset": None, "normalise": "unit"}], "digits"),
+        (
+            [{"name": "digits", "permutation": "fixed"}, {"name": "digits"}, {"name": "mnist"}],
+            "digits (pixels permuted: fixed; as it is); mnist",
+        ),
+        (
+            [{"name": "digits", "validation": 50, "subset": 1500, "normalise": "standard"}],
+            "digits (1,500 training images, 50 of them for validation, normalise standard)",
+        ),
+        (
+            [{"name": "digits", "image_size": [8, 9], "label_noise": 0.25}],
+            "digits (8x9 pixels, label noise 0.25)",
+        ),
+    ],
+)
+def test_the_data_are_those_of_the_controls(data, words):
+    arms = [{"name": f"c{n}", "control": f"c{n}", "dataset": one} for n, one in enumerate(data)]
+    other = {"name": "arm", "control": "c0", "dataset": {"name": "cifar10"}}
+    assert data_words({"arms": [*arms, other]}) == words
+
+
+def test_every_document_says_on_which_data(results, costs, provenance):
+    for text in (html(results, costs, provenance), markdown(results, costs)):
+        assert "fashion-mnist (28x28 pixels)." in text
 
 
 def test_a_minimised_endpoint_says_that_lower_is_better(results):
