@@ -11,7 +11,7 @@ WORKERS ?= 2
 export MLFLOW_DISABLE_TELEMETRY := true
 export OMP_NUM_THREADS := 1
 
-.PHONY: help study demo test test-all check docs pictures bench kills clean
+.PHONY: help study demo test test-all check docs examples pictures bench kills clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*##/\t/' | expand -t 12
@@ -38,6 +38,10 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
+
+examples: $(VENV)/installed  ## the studies of studies/ trained, and their reports in docs/examples (an hour on two cores)
+	$(BIN)/ablations data fetch fashion-mnist
+	$(BIN)/python docs/examples.py
 
 pictures: study $(VENV)/installed-dev $(VENV)/system-packages  ## the README's pictures of the report, of the notes' study
 	$(BIN)/python docs/pictures.py ablation-reports/lenet-notes-7e5f906b

@@ -24,7 +24,7 @@ from reports.figures.looks import (
 from reports.figures.measures import in_running_order, in_words
 from reports.figures.tables import Document, labelled
 
-_LEFT, _GAP, _TITLES, _HEIGHT, _LABELS = 0.46, 0.12, 0.4, 1.05, 0.42
+_LEFT, _GAP, _TITLES, _HEIGHT, _LABELS = 0.52, 0.12, 0.4, 1.05, 0.42
 """Inches: left of a row, between panels, above them, their height, under them."""
 
 
