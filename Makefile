@@ -43,8 +43,8 @@ examples: $(VENV)/installed  ## the studies of studies/ trained, and their repor
 	$(BIN)/ablations data fetch fashion-mnist
 	$(BIN)/python docs/examples.py
 
-pictures: study $(VENV)/installed-dev $(VENV)/system-packages  ## the README's pictures of the report, of the notes' study
-	$(BIN)/python docs/pictures.py ablation-reports/lenet-notes-7e5f906b
+pictures: $(VENV)/installed-dev $(VENV)/system-packages  ## the README's pictures, of the notes' study in docs/examples
+	$(BIN)/python docs/pictures.py docs/examples/lenet-notes
 
 bench: $(VENV)/installed-dev  ## every benchmark but the kills, and what they found (three quarters of an hour)
 	$(BIN)/python benchmarks/bench.py
