@@ -12,8 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from ablations.cells import Cells
+from ablations.claims import Claim
 from ablations.designs import CONTROL, Cell, cell_name
 from ablations.identity import arm_identity, retrained
+from ablations.kept_epochs import MOST_PARAMETERS
+from ablations.probe_cards import needs_kept_epoch
 from ablations.record import digest
 from ablations.search_space import Axis, corners
 from ablations.sizes import Counts, Layer, Networks, Shape, Sizes
@@ -322,6 +325,31 @@ def tuned_alike(arms: Sequence[Arm], space: Mapping[str, Axis]) -> list[str]:
                 f"({', '.join(space)}), so that both would be tuned to one recipe; drop one"
             )
     return problems
+
+
+def unkept(arms: Sequence[Arm], endpoint: str, claims: Sequence[Claim]) -> list[str]:
+    """A sentence for every metric asked of an arm that is too large for its epochs to be kept.
+
+    Args:
+        arms: Of the study.
+        endpoint: Its metric.
+        claims: What is claimed; by default in the endpoint.
+    """
+    asked = [("endpoint.metric", endpoint, {arm.name for arm in arms})]
+    for number, claim in enumerate(claims):
+        metrics = [claim.metric]
+        if claim.statement is not None:
+            metrics = [claim.statement.left.metric, claim.statement.right.metric]
+        asked += [(f"claims.{number}", metric, {*claim.sides}) for metric in metrics if metric]
+    return [
+        f"{where}: {metric} is not measured of arm {arm.name!r}, which has {arm.n_parameters:,} "
+        f"parameters: above {MOST_PARAMETERS:,} only the last weights are kept; take the metric "
+        "without epoch_K_, or epoch_0_"
+        for where, metric, names in asked
+        if needs_kept_epoch(metric)
+        for arm in arms
+        if arm.name in names and arm.n_parameters > MOST_PARAMETERS
+    ]
 
 
 def same_arms(arms: Sequence[Arm]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.arms import Arm, ArmBuilder, DataFacts, same_arms, size_target, tuned_alike
+from ablations.arms import Arm, ArmBuilder, DataFacts, same_arms, size_target, tuned_alike, unkept
 from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
@@ -311,6 +311,7 @@ def make_plan(
     finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.metrics(), networks)
     claims = finder.claims(spec.claims)
     problems += finder.problems
+    problems += unkept([arm for arm, _ in arms], spec.endpoint.metric, claims)
     if problems:
         raise SpecError(where or f"study {spec.study!r}", problems)
     first = builders[0].cells

@@ -5,6 +5,7 @@ Read by study files, plans and `ablations.probes`, which measures. Loads no torc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -109,6 +110,11 @@ CARDS: Mapping[str, ProbeCard] = {
 }
 """By name. `image_size` is counted by plans, `images` are stored beside them; `filters` are
 pictures, and have no numbers."""
+
+
+def needs_kept_epoch(metric: str) -> bool:
+    """Whether a metric by its full name was taken after an epoch whose weights must be kept."""
+    return re.match(r"probe/\w+/epoch_[1-9]", metric) is not None
 
 
 @dataclass(frozen=True)

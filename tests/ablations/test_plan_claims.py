@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ablations.errors import SpecError
+
 ROOT = Path(__file__).parents[2]
 
 CLAIMS = [
@@ -66,3 +68,51 @@ def test_the_claims_of_the_documentation_are_what_it_says(plan):
     assert photo.statement.left.value == 4 * (768_000_000 + 256)
     assert growth.statement.left.value == pytest.approx(0.97, abs=0.03)
     assert moved.statement.left.value is None
+
+
+EPOCH_2 = "probe/gradient_flow/epoch_2_dead/fc1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"endpoint": {"metric": EPOCH_2, "margin": 0.1}}, "endpoint.metric"),
+        ({"claims": [{**CLAIMS[0], "contrast": "large - control", "metric": EPOCH_2}]}, "claims.0"),
+        (
+            {
+                "claims": [
+                    {
+                        "text": "?",
+                        "statement": {
+                            "left": f"mean(large, {EPOCH_2})",
+                            "relation": "less",
+                            "right": 0.1,
+                        },
+                    }
+                ]
+            },
+            "claims.0",
+        ),
+    ],
+)
+def test_what_is_not_measured_of_a_large_arm_is_told_before_it_is_trained(plan, changes, told):
+    large = {"name": "large", "variant": "mlp", "levels": {"hidden": [4000, 300]}}
+    study = {"arms": [large], "probes": ["gradient_flow"], "recipe": {"epochs": 4}, **changes}
+    with pytest.raises(SpecError) as caught:
+        plan(**study)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{told}: {EPOCH_2} is not measured of arm 'large', which has 1,4")
+    assert plan(**{**study, "arms": ["mlp"], "claims": []}).runs
+
+
+def test_the_ends_of_training_are_measured_of_every_arm(plan):
+    large = {"name": "large", "variant": "mlp", "levels": {"hidden": [4000, 300]}}
+    claims = [
+        {"text": name, "contrast": "large - control", "metric": metric, "expect": "less"}
+        for name, metric in (
+            ("before", "probe/gradient_flow/epoch_0_dead/fc1"),
+            ("after", "probe/gradient_flow/dead/fc1"),
+        )
+    ]
+    made = plan(arms=[large], probes=["gradient_flow"], recipe={"epochs": 4}, claims=claims)
+    assert [claim.text for claim in made.claims] == ["before", "after"]
