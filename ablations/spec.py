@@ -360,11 +360,11 @@ class StudySpec(Strict):
         return names
 
     def _epochs(self) -> list[int]:
-        """Of the control, and of every arm that may have others."""
+        """Of the control, and of every arm that may have others, as far as they are numbers."""
         changed = [*self.factors.get("recipe.epochs", ())]
         recipes = [arm.recipe for arm in self.arms] + [one.recipe for one in self.overrides]
         changed += [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
-        return [self.recipe.epochs, *changed]
+        return [self.recipe.epochs, *(one for one in changed if isinstance(one, int))]
 
     def _levels(self) -> list[dict[str, Any]]:
         """Every level that the design gives the control's variant, one at a time."""

@@ -362,3 +362,12 @@ def test_looks_that_cannot_be_are_told_with_the_rest(problems_of, seeds, problem
 def test_looks_need_something_to_decide(problems_of):
     (problem,) = problems_of(seeds={"looks": [3, 5]}, design="arms", factors={})
     assert problem.startswith("seeds.looks: seeds are added until every contrast is decided")
+
+
+def test_epochs_that_are_no_number_are_told_beside_a_probe_that_follows_them(problems_of):
+    arms = [{"name": "other", "variant": "mlp", "recipe": {"epochs": "few"}}]
+    factors = {"recipe.epochs": ["many", 4]}
+    assert problems_of(probes=["gradient_flow"], arms=arms, factors=factors) == [
+        "arms.0.recipe.epochs: must be a whole number, got 'few'",
+        "factors.recipe.epochs: must be a whole number, got 'many'",
+    ]
