@@ -44,6 +44,13 @@ def test_an_example_is_the_report_of_the_study_as_it_stands(folder):
     assert [(arm["name"], set(arm["values"])) for arm in results["arms"]] == [
         (arm.name, seeds) for arm in plan.arms
     ]
+    for shown, arm in zip(results["arms"], (arm.to_dict() for arm in plan.arms), strict=True):
+        assert {key: shown[key] for key in ("variant", "levels", "recipe")} == {
+            key: arm[key] for key in ("variant", "levels", "recipe")
+        }
+        assert arm["dataset"].items() <= shown["dataset"].items()
+    endpoint = plan.spec.endpoint.model_dump(mode="json")
+    assert endpoint.items() <= results["endpoint"].items()
     assert [one["digest"] for one in results["claims"]] == [one.digest for one in plan.claims]
     assert {one["written"] for one in results["claims"]} == {"before"}
     provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
