@@ -218,16 +218,16 @@ def _more_than_its_factor(
     arm = plan.arm(name)
     settings = _asked_for(plan, arm, difference.settings)
     if plan.listed(arm) is not None:
-        nearest, fewest = arm.control, settings
-        for other in _claimed_beside(plan, name):
-            between = _asked_for(plan, arm, _settings(plan.arm(other), arm, own))
-            if len(between) < len(fewest):
-                nearest, fewest = other, between
-        if len(fewest) > 1:
-            beside = "" if nearest == arm.control else f" beside arm {nearest!r}"
+        if len(settings) > 1:
+            advice, fewest = "add arms that change one each", len(settings)
+            for other in _claimed_beside(plan, name):
+                between = _asked_for(plan, arm, _settings(plan.arm(other), arm, own))
+                if between and len(between) < fewest:
+                    advice = f"beside arm {other!r}, as claimed, it changes {_listing(between)}"
+                    fewest = len(between)
             yield (
-                f"arm {name!r} changes {_listing(fewest)} at once{beside}: the contrast cannot say "
-                "which of them matters; add arms that change one each"
+                f"arm {name!r} changes {_listing(settings)} at once: its contrast cannot say "
+                f"which of them matters; {advice}"
             )
     else:
         overridden = [key for key in settings if f"{key}=" not in name]
@@ -246,10 +246,10 @@ def _more_than_its_factor(
 
 
 def _claimed_beside(plan: Plan, name: str) -> list[str]:
-    """The arms, beside its control, that a claim's contrast subtracts from this one."""
-    control = plan.arm(name).control
-    pairs = [claim.sides for claim in plan.claims if claim.contrast]
-    return [other for arm, other in pairs if arm == name and other != control]
+    """The arms, other than its control, that a claim's contrast holds this one beside."""
+    pairs = [{*claim.sides} for claim in plan.claims if claim.contrast]
+    others = [other for pair in pairs if name in pair for other in pair - {name}]
+    return [other for other in dict.fromkeys(others) if other != plan.arm(name).control]
 
 
 def _asked_for(plan: Plan, arm: Arm, settings: Iterable[str]) -> list[str]:
