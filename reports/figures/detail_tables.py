@@ -222,11 +222,15 @@ def layer_table(results: Document) -> pd.DataFrame:
 
 
 def epoch_table(results: Document) -> pd.DataFrame:
-    """Of `layer_table` what was taken in the course of training; empty where only its ends were."""
+    """Of `layer_table` the arms that were measured between the ends of their training too.
+
+    A line from one end to the other would tell a course that nobody saw.
+    """
     table = layer_table(results)
     table = table.dropna(subset="epoch").astype({"epoch": "int64"})
-    between = table[~table["is_last"] & (table["epoch"] > 0)]
-    return table[table["measure"].isin(between["measure"])].drop(columns="is_last")
+    table["between"] = ~table["is_last"] & (table["epoch"] > 0)
+    is_followed = table.groupby(["measure", "arm", "comparison"])["between"].transform("any")
+    return table[is_followed.astype(bool)].drop(columns=["is_last", "between"])
 
 
 def _by_layer(results: Document) -> Iterator[tuple[Document, str, str, float, float, float]]:

@@ -30,6 +30,15 @@ def test_layers_stand_side_by_side_on_one_scale(followed, narrow, n_rows):
     assert len({round(ax.get_position().y0, 6) for ax in figure.axes}) == n_rows
 
 
+def test_an_arm_of_which_both_ends_alone_were_measured_is_left_out(followed):
+    probed = followed["probes"]["gradient_flow"]
+    followed["probes"]["gradient_flow"] = [
+        one for one in probed if not (one["arm"] == "control" and "epoch_1_" in one["metric"])
+    ]
+    arms = {arm["name"] for arm in followed["arms"]}
+    assert set(epoch_table(followed)["arm"]) == arms - {"control"}
+
+
 def test_measures_of_both_ends_alone_have_no_course(detailed):
     probed = detailed["probes"]["gradient_flow"]
     probed += [one | {"metric": f"epoch_0_{one['metric']}"} for one in probed]
