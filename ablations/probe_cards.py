@@ -70,7 +70,7 @@ SHIFT = ProbeCard(
     layers={"change": "all"},
     n_images=1000,
     parameters={"most_pixels": MOST_PIXELS, "directions": 8},
-    revision=2,
+    revision=3,
 )
 
 GRADIENT_FLOW = ProbeCard(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ablations.data import permuted_order
 from ablations.probe_cards import REACH
 from ablations.probes.probed import Probed
 
@@ -56,9 +55,8 @@ def flatten_distance(probed: Probed) -> dict[str, float]:
 
 
 def _distances(probed: Probed, height: int, width: int) -> dict[str, float]:
-    run = probed.run
-    order = permuted_order(run.identity["data"]["digest"], run.dataset.permutation, (height, width))
-    place = np.argsort(order).reshape(height, width)  # where each pixel is put, in the vector
+    place = np.argsort(probed.pixel_order())  # where each pixel is put, in the vector
+    place = place.reshape(height, width)
     return {
         "row_distance": float(np.abs(np.diff(place, axis=1)).mean()),
         "column_distance": float(np.abs(np.diff(place, axis=0)).mean()),

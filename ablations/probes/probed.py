@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ablations.data import probed_sample, stratified
+from ablations.data import permuted_order, probed_sample, stratified
 from ablations.evaluation import EVALUATION_BATCH
 from ablations.plan import RunSpec
 from ablations.pooling import QuickPooling
@@ -60,6 +61,16 @@ class Probed:
         n = min(self.n_images, len(labels))
         chosen = stratified(labels.cpu(), n, np.random.default_rng(0)).to(data.train.device)
         return data.images.index_select(0, data.train[chosen]), labels[chosen]
+
+    def pixel_order(self) -> npt.NDArray[np.int64]:
+        """At each place of a flattened image of this arm, which pixel it was before a permutation.
+
+        Returns:
+            (H * W,) int64; ascending where the arm permutes nothing.
+        """
+        run, (height, width) = self.run, self.data.test_images.shape[2:]
+        digest = run.identity["data"]["digest"]
+        return permuted_order(digest, run.dataset.permutation, (height, width))
 
     def predict(self, images: Tensor) -> Tensor:
         """The class that the network takes each image for."""

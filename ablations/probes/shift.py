@@ -1,11 +1,13 @@
 """The probe `shift`: what a trained network makes of test images that are moved by whole pixels.
 
 Called through `registry`. Convolutions are equivariant to shifts and networks are not invariant;
-how far pooling helps is what this measures.
+how far pooling helps is what this measures. Moved is what an image shows: where an arm's pixels
+changed places, it is moved as it was before, or a step would be none in the picture.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,15 +35,17 @@ def shift(probed: Probed) -> dict[str, float]:
         layer that puts out nothing but 0 in place has none.
     """
     images, labels = probed.test_sample()
+    moves = _Moves(probed)
     unmoved = probed.predict(images)
     metrics = {"accuracy_0": share(unmoved == labels)}
     for pixels in range(1, MOST_PIXELS + 1):
-        moved = torch.stack([probed.predict(m) for m in _each_way(images, pixels)])  # (8, n)
-        metrics[f"accuracy_{pixels}"] = share(moved == labels)
+        moved = torch.stack([probed.predict(m) for m in moves.each_way(images, pixels)])
+        metrics[f"accuracy_{pixels}"] = share(moved == labels)  # (8, n)
         metrics[f"consistency_{pixels}"] = share(moved == unmoved)
     accuracies = [metrics[f"accuracy_{pixels}"] for pixels in range(MOST_PIXELS + 1)]
     metrics["accuracy_area"] = sum(accuracies) / len(accuracies)
-    return metrics | {f"change/{name}": found for name, found in _changes(probed, images).items()}
+    changes = _changes(probed, moves, images)
+    return metrics | {f"change/{name}": found for name, found in changes.items()}
 
 
 def moved(images: Tensor, down: int, right: int) -> Tensor:
@@ -64,11 +68,29 @@ def _ends(by: int, side: int) -> tuple[slice, slice]:
     return slice(low, high), slice(low - by, high - by)
 
 
-def _each_way(images: Tensor, pixels: int) -> list[Tensor]:
-    return [moved(images, pixels * down, pixels * right) for down, right in DIRECTIONS]
+class _Moves:
+    """Moves what the images of an arm show, whether or not their pixels changed places."""
+
+    def __init__(self, probed: Probed) -> None:
+        order, device = probed.pixel_order(), probed.data.test_images.device
+        self._is_permuted = bool((np.diff(order) < 0).any())
+        self._order = torch.from_numpy(order).to(device)
+        self._back = torch.from_numpy(np.argsort(order)).to(device)
+
+    def each_way(self, images: Tensor, pixels: int) -> list[Tensor]:
+        """All images moved so far in each of `DIRECTIONS`, as the network sees them."""
+        ways = [(pixels * down, pixels * right) for down, right in DIRECTIONS]
+        if not self._is_permuted:
+            return [moved(images, *way) for way in ways]
+        shown = _taken(images, self._back)
+        return [_taken(moved(shown, *way), self._order) for way in ways]
 
 
-def _changes(probed: Probed, images: Tensor) -> dict[str, float]:
+def _taken(images: Tensor, order: Tensor) -> Tensor:
+    return images.flatten(2).index_select(2, order).view_as(images)
+
+
+def _changes(probed: Probed, moves: _Moves, images: Tensor) -> dict[str, float]:
     """By layer, in the order in which they run."""
     before: dict[str, float] = {}
     by_way: dict[str, list[float]] = {}
@@ -77,7 +99,7 @@ def _changes(probed: Probed, images: Tensor) -> dict[str, float]:
         for name, output in in_place.items():
             before[name] = before.get(name, 0.0) + _squares(output)
             by_way.setdefault(name, [0.0] * len(DIRECTIONS))
-        for way, shifted in enumerate(_each_way(batch, 1)):
+        for way, shifted in enumerate(moves.each_way(batch, 1)):
             for name, output in _outputs(probed, shifted).items():
                 by_way[name][way] += _squares(output - in_place[name])
     return {

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ablations.data import Dataset
+from ablations.data import Dataset, permuted_order, prepare
 from ablations.data.dataset import Part, assemble
 from ablations.evaluation import evaluate_test
 from ablations.probe_cards import MOST_PIXELS, SHIFT
 from ablations.probes.shift import DIRECTIONS, moved, shift
+from ablations.spec import DataSpec
 
 
 class Constant(nn.Module):
@@ -163,3 +164,24 @@ def test_yields_what_its_card_says(probed):
     layers = {name.partition("/")[2] for name in set(found) - set(SHIFT.metrics)}
     assert layers == {"conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "output"}
     assert SHIFT.parameters == {"most_pixels": MOST_PIXELS, "directions": len(DIRECTIONS)}
+
+
+@pytest.mark.parametrize("permutation", ["fixed", "blocks-2"])
+def test_an_mlp_with_its_columns_in_another_order_is_as_sensitive_as_before(
+    probed, digits, permutation
+):
+    mlp = {"control": {"variant": "mlp", "levels": {"hidden": [12]}}}
+    plain = probed(**mlp)
+    order = permuted_order(digits.digest, permutation, (8, 8))
+    dataset = {"name": "digits", "permutation": permutation}
+    other = probed(dataset=dataset, data=prepare(digits, DataSpec(**dataset)), **mlp)
+    assert not torch.equal(other.data.test_images, plain.data.test_images)
+    layers = [layer for layer in plain.model.modules() if isinstance(layer, nn.Linear)]
+    others = [layer for layer in other.model.modules() if isinstance(layer, nn.Linear)]
+    for layer, same in zip(layers, others, strict=True):
+        same.load_state_dict(layer.state_dict())
+    with torch.no_grad():
+        others[0].weight.copy_(layers[0].weight[:, torch.from_numpy(order)])
+    found, expected = shift(other), shift(plain)
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert len({found[f"consistency_{n}"] for n in range(1, MOST_PIXELS + 1)}) > 2
