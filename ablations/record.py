@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from ablations.commits import Commit
 from ablations.errors import StoreError
 
 KEY_SCHEMA = 1
@@ -26,6 +27,7 @@ TAG_STUDY, TAG_KIND, TAG_ARM, TAG_COMPARISON = "study", "kind", "arm", "comparis
 TAG_VARIANT, TAG_SEED, TAG_RUN_KEY, TAG_ENV_KEY = "variant", "seed", "run_key", "env_key"
 TAG_STATE, TAG_ATTEMPT, TAG_REUSED_FROM = "state", "attempt", "reused_from"
 TAG_PLACE_KEY, TAG_HOST = "place_key", "host"
+TAG_COMMIT = "mlflow.source.git.commit"  # MLflow's own, which its UI shows
 TAG_SEARCH, TAG_TRIAL, TAG_SPLIT_SEED = "search", "trial", "split_seed"
 TAG_PROBE_PREFIX = "probe."
 KIND_STUDY, KIND_RUN, KIND_TUNING = "study", "run", "tuning"
@@ -204,6 +206,8 @@ class RunRecord:
         stack_size: Runs in the program that trained it; 1 if it was trained alone.
         alone_because: Why it was, where stacks were asked for; empty otherwise.
         compiled: Whether its stack's gradients were compiled.
+        commit: What was checked out in the folder it was trained from; None outside git, and in
+            records written before it was kept.
     """
 
     run_key: str
@@ -228,6 +232,7 @@ class RunRecord:
     stack_size: int = 1
     alone_because: str = ""
     compiled: bool = False
+    commit: Commit | None = None
 
     @property
     def env_key(self) -> str:
@@ -239,9 +244,9 @@ class RunRecord:
         """`run`, or `tuning` of a trial, which is in no contrast."""
         return KIND_RUN if self.spec.get("trial") is None else KIND_TUNING
 
-    def as_attempt(self, number: int) -> RunRecord:
-        """The same record, numbered."""
-        return replace(self, attempt=number)
+    def as_attempt(self, number: int, commit: Commit | None = None) -> RunRecord:
+        """The same record, numbered, and with the commit it was trained from."""
+        return replace(self, attempt=number, commit=commit)
 
     def to_json(self) -> str:
         """The text of `record.json`."""
@@ -260,6 +265,7 @@ class RunRecord:
         raw.pop("schema", None)
         raw["state"] = RunState(raw["state"])
         raw["environment"] = Environment(**raw["environment"])
+        raw["commit"] = Commit(**raw["commit"]) if raw.get("commit") else None
         raw["measurements"] = tuple(Measurement(**item) for item in raw["measurements"])
         return cls(**raw)
 

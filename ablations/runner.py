@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, starmap
+from pathlib import Path
 
 from ablations import faults, history, pace
 from ablations.alike import Alike
+from ablations.commits import commit
 from ablations.executors.base import Began, Ended, Event, Executor
 from ablations.executors.crew import Crew
 from ablations.executors.inline import InlineExecutor
@@ -118,6 +120,7 @@ class _Driver:
         self.prepared, self.tracker, self.observe, self.crew = prepared, tracker, observe, crew
         self.keep = keep
         self.study, self.options = prepared.spec.study, prepared.options
+        self.commit = commit(Path.cwd())  # of the code that the workers load now
         self.is_open = False
         self.changes: tuple[str, ...] = ()
         self.tuner = Tuner(prepared, tracker, observe, self._open) if prepared.spec.tuning else None
@@ -337,7 +340,7 @@ class _Driver:
             self.tracker.add_measurements(self.study, outcome.measurements, stored, outcome.files)
             return
         self.attempts[run.run_key] += 1
-        record = outcome.record.as_attempt(self.attempts[run.run_key])
+        record = outcome.record.as_attempt(self.attempts[run.run_key], self.commit)
         self.tracker.add_run(self.study, record, outcome.files)
         if run.trial is None:
             self.keep(record)

@@ -5,27 +5,29 @@ Everything that may differ between two runs of one study is here and not in `res
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ablations.commits import commit
+from ablations.record import RunRecord
 from reports.collect import StudyTables
-
-GIT_SECONDS = 5.0
 
 
 def provenance(tables: StudyTables) -> dict[str, Any]:
     """The content of `provenance.json`."""
     records = list(tables.records.values())
+    reported_from = commit(Path.cwd())
     environments = {record.env_key: asdict(record.environment) for record in records}
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "lenet_ablations": version("lenet-ablations"),
-        "commit": commit(Path.cwd()),
+        "commits": _commits(records),
+        "report_commit": reported_from and asdict(reported_from),
         "plan_digest": tables.plan_json["digest"],
         "key_schema": tables.plan_json["schema"],
         "root_seed": tables.plan_json["root_seed"],
@@ -43,26 +45,13 @@ def provenance(tables: StudyTables) -> dict[str, Any]:
     }
 
 
-def commit(folder: Path) -> Mapping[str, Any] | None:
-    """The commit checked out in `folder`, and whether files differ from it; None outside git."""
-    head = _git(folder, "rev-parse", "HEAD")
-    if head is None:
-        return None
-    return {"sha": head, "dirty": bool(_git(folder, "status", "--porcelain"))}
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed words, no shell)
-            ["git", "-C", str(folder), *words],  # noqa: S607 (whichever git the user has)
-            capture_output=True,
-            text=True,
-            timeout=GIT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+def _commits(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """What was checked out when the runs were trained, and how many were trained from it."""
+    counted = Counter(record.commit for record in records)
+    return [
+        {"sha": one and one.sha, "dirty": one and one.dirty, "n_runs": n_runs}
+        for one, n_runs in counted.most_common()
+    ]
 
 
 def _moment(milliseconds: int | None) -> str | None:

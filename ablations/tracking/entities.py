@@ -36,6 +36,8 @@ def run_tags(record: RunRecord) -> dict[str, str]:
         tags[names.TAG_SPLIT_SEED] = str(TUNING_SEED)
     for item in record.measurements:
         tags[names.TAG_PROBE_PREFIX + item.probe] = item.probe_key
+    if record.commit:
+        tags[names.TAG_COMMIT] = record.commit.sha
     if record.reused_from:
         tags[names.TAG_REUSED_FROM] = record.reused_from
     if record.message:

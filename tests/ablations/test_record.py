@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ablations.commits import Commit
 from ablations.errors import StoreError
 from ablations.record import (
     Environment,
@@ -93,8 +94,18 @@ def test_record_refuses_numbers_that_json_has_not(number):
         record(metrics={"test/loss": number}).to_json()
 
 
-def test_as_attempt_changes_the_number_alone():
+def test_as_attempt_changes_the_number_and_the_commit_alone():
     assert record().as_attempt(4) == record(attempt=4)
+    here = Commit("0123abc", dirty=True)
+    assert record().as_attempt(4, here) == record(attempt=4, commit=here)
+
+
+def test_a_record_from_before_commits_were_kept_has_none():
+    before = record(commit=Commit("0123abc", dirty=False))
+    assert RunRecord.from_json(before.to_json()) == before
+    plain = json.loads(before.to_json())
+    del plain["commit"]
+    assert RunRecord.from_json(json.dumps(plain)) == record()
 
 
 @pytest.mark.parametrize(

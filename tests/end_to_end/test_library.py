@@ -55,7 +55,9 @@ def test_an_example_is_the_report_of_the_study_as_it_stands(folder):
     assert {one["written"] for one in results["claims"]} == {"before"}
     provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["n_runs"] == len(plan.runs)
-    assert not provenance["commit"]["dirty"]
+    (trained_from,) = provenance["commits"]
+    assert (trained_from["n_runs"], trained_from["dirty"]) == (len(plan.runs), False)
+    assert not provenance["report_commit"]["dirty"]
     assert (folder / "report.html").is_file()
     index = (folder.parent / "README.md").read_text(encoding="utf-8")
     assert all(f"| {one.text} | " in index for one in plan.claims)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections import Counter
 from datetime import datetime
 
 import pytest
 
+from ablations import runner
+from ablations.commits import Commit
 from ablations.preparation import RunOptions
 from ablations.runner import run_study
 from ablations.study_file import parse_study
+from ablations.tracking.store import MlflowStore
 from reports.collect import collect_study
-from reports.provenance import commit, provenance
+from reports.provenance import provenance
 
 
 @pytest.fixture
@@ -39,23 +42,20 @@ def test_provenance_says_where_every_number_comes_from(tables):
     json.dumps(found, allow_nan=False)
 
 
-def test_a_folder_outside_git_has_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert commit(tmp_path) is None
-
-
-def test_a_commit_is_told_with_whether_files_differ_from_it(tmp_path):
-    def git(*words: str) -> str:
-        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-        command = ["git", "-C", str(tmp_path), *identity, *words]
-        return subprocess.run(  # noqa: S603
-            command, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    git("init", "-q")
-    (tmp_path / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-q", "-m", "one")
-    assert commit(tmp_path) == {"sha": git("rev-parse", "HEAD"), "dirty": False}
-    (tmp_path / "file").write_text("2")
-    assert commit(tmp_path) == {"sha": git("rev-parse", "HEAD"), "dirty": True}
+def test_runs_keep_the_commit_they_were_trained_from(home, store_uri, tiny, monkeypatch):
+    options = RunOptions(store_uri, home / ".ablations", device="cpu", executor="inline")
+    first, second = Commit("a" * 40, dirty=False), Commit("b" * 40, dirty=True)
+    for seeds, one in ((1, first), (3, second)):
+        monkeypatch.setattr(runner, "commit", lambda _, one=one: one)
+        run_study(parse_study(tiny(seeds=seeds)), options)
+    monkeypatch.setattr("reports.provenance.commit", lambda _: None)
+    tables = collect_study("tiny", store_uri)
+    found = provenance(tables)
+    assert found["commits"] == [
+        {"sha": "b" * 40, "dirty": True, "n_runs": 4},
+        {"sha": "a" * 40, "dirty": False, "n_runs": 2},
+    ]
+    assert found["report_commit"] is None
+    runs = MlflowStore(store_uri).client.search_runs([tables.experiment_id], "tags.kind = 'run'")
+    shown = Counter(run.data.tags["mlflow.source.git.commit"] for run in runs)
+    assert shown == {"b" * 40: 4, "a" * 40: 2}

@@ -20,7 +20,7 @@ RESULTS = json.loads((HERE.parent / "figures/example_results.json").read_text(en
 COSTS = json.loads((HERE / "example_costs.json").read_text(encoding="utf-8"))
 PROVENANCE = {
     "software": {"python": "3.11.7", "torch": "2.9.1"},
-    "commit": "0123abc",
+    "commits": [{"sha": "0123abc", "dirty": False, "n_runs": 8}],
     "dirty": False,
 }
 
