@@ -24,7 +24,6 @@ from pydantic import (
 
 from ablations.claims import CONTRAST_SIGN, ClaimSpec
 from ablations.designs import level_text
-from ablations.layer_names import common_layers
 from ablations.probe_cards import ProbeSpec
 from ablations.search_space import Axis, Space, cells, fitted
 from ablations.seed_plan import LooksSpec, SeedPlan
@@ -95,6 +94,17 @@ class DataSpec(Strict):
     normalise: Literal["unit", "standard", "lecun1998"] = "unit"
     permutation: str = Field("none", pattern=r"^(none|fixed|blocks-[1-9][0-9]*)$")
     label_noise: float = Field(0.0, ge=0, le=1)
+
+
+class DatasetSpec(DataSpec):
+    """An entry of a list of data sets; `recipe` holds what differs from the study's on this one."""
+
+    recipe: dict[str, Any] = {}
+
+    @property
+    def images(self) -> DataSpec:
+        """What it says of images."""
+        return DataSpec.model_validate(self.model_dump(exclude_unset=True, exclude={"recipe"}))
 
 
 class EndpointSpec(Strict):
@@ -223,7 +233,7 @@ class StudySpec(Strict):
     study: Name
     question: str = Field("", max_length=2000)
     datasets: Annotated[
-        tuple[Annotated[DataSpec, _under("name")], ...],
+        tuple[Annotated[DatasetSpec, _under("name")], ...],
         BeforeValidator(_as_list),
         Field(alias="dataset", min_length=1),
     ]
@@ -248,9 +258,9 @@ class StudySpec(Strict):
 
     @field_validator("datasets")
     @classmethod
-    def _distinct_datasets(cls, datasets: tuple[DataSpec, ...]) -> tuple[DataSpec, ...]:
+    def _distinct_datasets(cls, datasets: tuple[DatasetSpec, ...]) -> tuple[DatasetSpec, ...]:
         for number, one in enumerate(datasets):
-            if one in datasets[:number]:
+            if one.images in [before.images for before in datasets[:number]]:
                 raise ValueError(f"names {one.name!r} twice; drop one, or give them other keys")
         return datasets
 
@@ -304,7 +314,7 @@ class StudySpec(Strict):
     def dataset(self) -> DataSpec:
         """The data set of a study of one; see `each_dataset`."""
         (only,) = self.datasets
-        return only
+        return only.images
 
     def each_dataset(self) -> dict[str, StudySpec]:
         """The same study on each of its data sets alone, by what tells that one from the others.
@@ -317,7 +327,10 @@ class StudySpec(Strict):
             one.name if names.count(one.name) == 1 else _entry(one, is_named=len(set(names)) > 1)
             for one in self.datasets
         ]
-        alone = [self.model_copy(update={"datasets": (one,)}) for one in self.datasets]
+        alone = [
+            self.model_copy(update={"datasets": (one,), "recipe": changed(self.recipe, one.recipe)})
+            for one in self.datasets
+        ]
         return dict(zip(labels, alone, strict=True))
 
     @property
@@ -330,50 +343,13 @@ class StudySpec(Strict):
         """The split whose curve is recorded every epoch."""
         return self.curves or ("validation" if self.dataset.validation else "train")
 
-    def metrics(self) -> tuple[str, ...]:
-        """Every metric that all runs of this study will have, so that endpoints can be checked."""
-        is_split = all(one.validation for one in self.datasets)
-        splits = ["train", "test"] + (["validation"] if is_split else [])
-        names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
-        if self.probes:
-            names += self._probe_metrics()
-        return tuple(sorted(names))
-
     def probe(self, name: str) -> ProbeSpec | None:
         """The probe of that name, if the study asks for it."""
         return next((probe for probe in self.probes if probe.name == name), None)
 
-    def _probe_metrics(self) -> list[str]:
-        """By layer only for layers that all arms have; none of plug-ins, whose are not known."""
-        control = self.control
-        networks = [(control.variant, control.levels)]
-        networks += [(control.variant, {**control.levels, **one}) for one in self._levels()]
-        networks += [(arm.variant, arm.levels) for arm in self.arms]
-        layers = common_layers(networks)
-        names = []
-        for probe in self.probes:
-            card = probe.card
-            metrics = [*card.metrics]
-            measures = card.measures(min(self._epochs()))
-            metrics += [f"{one}/{layer}" for one, of in measures.items() for layer in layers[of]]
-            names += [f"probe/{probe.name}/{metric}" for metric in metrics]
-        return names
 
-    def _epochs(self) -> list[int]:
-        """Of the control, and of every arm that may have others, as far as they are numbers."""
-        changed = [*self.factors.get("recipe.epochs", ())]
-        recipes = [arm.recipe for arm in self.arms] + [one.recipe for one in self.overrides]
-        changed += [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
-        return [self.recipe.epochs, *(one for one in changed if isinstance(one, int))]
-
-    def _levels(self) -> list[dict[str, Any]]:
-        """Every level that the design gives the control's variant, one at a time."""
-        levels = [(key, values) for key, values in self.factors.items() if "." not in key]
-        return [{key: value} for key, values in levels for value in values]
-
-
-def _entry(data: DataSpec, *, is_named: bool) -> str:
-    own = data.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+def _entry(data: DatasetSpec, *, is_named: bool) -> str:
+    own = data.model_dump(mode="json", exclude_unset=True, exclude={"name", "recipe"})
     told = [f"{key}={level_text(value)}" for key, value in own.items()]
     return ",".join([data.name, *told] if is_named or not told else told)
 

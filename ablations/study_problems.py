@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ablations.claims import CONTRAST_SIGN
 from ablations.errors import nearest
+from ablations.metric_names import metric_names
 from ablations.spec import (
     DATASET_PREFIXES,
     DATASETS,
@@ -31,12 +32,12 @@ from lenet_variants.errors import LevelError, UnknownVariantError, VariantError
 _SWITCHED = ("leave-one-out", "add-one-in", "zip", "pairs")  # nothing without their factors
 
 
-def sentence(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors in words."""
+def sentence(error: Mapping[str, Any], root: type[BaseModel] = StudySpec) -> str:
+    """One of pydantic's errors in words; `root` is the model that its location starts from."""
     path = ".".join(str(part) for part in error["loc"]) or "study"
     kind, got = error["type"], error["input"]
     if kind == "extra_forbidden":
-        known = _known_keys(error["loc"])
+        known = _known_keys(error["loc"], root)
         key = str(error["loc"][-1])
         return f"{path}: unknown key {key!r}; {nearest(key, known)}(known: {', '.join(known)})"
     if kind == "missing":
@@ -55,8 +56,7 @@ def sentence(error: Mapping[str, Any]) -> str:
     return f"{path}: {expected}, got {got!r}" + (f"; {hint.strip()}" if hint else "")
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = StudySpec
+def _known_keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     for part in location[:-1]:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         if isinstance(part, str) and part in fields:
@@ -76,6 +76,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def meaning(spec: StudySpec) -> list[str]:
     """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
+    unfit = _dataset_recipe_problems(spec)
+    if unfit:  # no study on one of the data sets can be made
+        return unfit
     problems = [p for alone in spec.each_dataset().values() for p in _arm_problems(alone)]
     return [*dict.fromkeys(problems), *_study_problems(spec)]
 
@@ -138,7 +141,7 @@ def _no_factor(spec: StudySpec, where: str, name: str) -> str:
 
 def _study_problems(spec: StudySpec) -> list[str]:
     problems = [*_dataset_problems(spec), *_look_problems(spec), *_tuning_problems(spec)]
-    metric, known = spec.endpoint.metric, spec.metrics()
+    metric, known = spec.endpoint.metric, metric_names(spec)
     if metric not in known:
         problems.append(
             f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
@@ -227,6 +230,22 @@ def _dataset_problems(spec: StudySpec) -> list[str]:
     return problems
 
 
+def _dataset_recipe_problems(spec: StudySpec) -> list[str]:
+    """What is wrong with the recipes that a study's data sets have of their own."""
+    if len(spec.datasets) == 1 and spec.datasets[0].recipe:
+        return ["dataset.recipe: belongs to one of several data sets; put it under recipe"]
+    problems = []
+    for number, one in enumerate(spec.datasets):
+        where = f"dataset.{number}.recipe"
+        problems += _part_problems(where, spec.recipe, one.recipe)
+        problems += [
+            f"{where}.{key}: is a factor of this study already; drop one of the two"
+            for key in one.recipe
+            if f"recipe.{key}" in spec.factors
+        ]
+    return problems
+
+
 def _variant_problems(path: str, chosen: ControlSpec) -> list[str]:
     try:
         catalogue.find(chosen.variant).resolve(chosen.levels)
@@ -241,17 +260,11 @@ def _part_problems(path: str, base: Recipe | DataSpec, changes: Mapping[str, Any
     try:
         changed(base, changes)
     except ValidationError as error:
-        problems = []
-        for item in error.errors():
-            text = sentence(
-                {**item, "loc": ("recipe" if isinstance(base, Recipe) else "dataset", *item["loc"])}
-            )
-            problems.append(
-                f"{path}.{text.partition('.')[2]}"
-                if item["loc"]
-                else f"{path}: {text.partition(': ')[2]}"
-            )
-        return problems
+        told = [(item["loc"], sentence(item, type(base))) for item in error.errors()]
+        return [
+            f"{path}.{text}" if location else f"{path}: {text.partition(': ')[2]}"
+            for location, text in told
+        ]
     return []
 
 

@@ -81,9 +81,16 @@ def size_text(plan: Plan) -> str:
 
 
 def _data_text(spec: StudySpec) -> str:
-    labels, names = "; ".join(spec.each_dataset()), {one.name for one in spec.datasets}
+    entries = zip(spec.each_dataset(), spec.datasets, strict=True)
+    labels = "; ".join(label + _recipe_text(one.recipe) for label, one in entries)
+    names = {one.name for one in spec.datasets}
     is_said = len(names) > 1 or len(spec.datasets) == 1
     return labels if is_said else f"{names.pop()}: {labels}"
+
+
+def _recipe_text(recipe: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{key} {level_text(value)}" for key, value in recipe.items())
+    return f" ({told})" if told else ""
 
 
 def show_plan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablations.errors import SpecError
+from ablations.metric_names import metric_names
 from ablations.study_file import parse_study
 
 SMALL, LARGE = {"name": "digits", "subset": 100}, {"name": "digits", "subset": 200}
@@ -130,6 +131,22 @@ def test_what_one_data_set_cannot_give_is_told_by_its_name(plan):
         (["digits", "images:a - b"], "dataset.1.name: must not contain ' - ' beside other data"),
         ({"name": "digits", "subset": 0}, "dataset.subset: must be >= 1, got 0"),
         (7, "dataset: must be a mapping, got 7"),
+        (
+            {"name": "digits", "recipe": {"epochs": 3}},
+            "dataset.recipe: belongs to one of several data sets; put it under recipe",
+        ),
+        (
+            [SMALL, {**LARGE, "recipe": {"epoch": 3}}],
+            "dataset.1.recipe.epoch: unknown key 'epoch'; did you mean 'epochs'?",
+        ),
+        (
+            [SMALL, {**LARGE, "recipe": {"warmup": 3}}],
+            "dataset.1.recipe: warmup must be below epochs (1), got 3.0",
+        ),
+        (
+            [SMALL, {**SMALL, "recipe": {"epochs": 3}}],
+            "dataset: names 'digits' twice; drop one, or give them other keys",
+        ),
     ],
 )
 def test_a_wrong_list_is_told_with_its_place(raw_study, dataset, problem):
@@ -138,16 +155,48 @@ def test_a_wrong_list_is_told_with_its_place(raw_study, dataset, problem):
     assert caught.value.problems[0].startswith(problem)
 
 
+def test_a_data_set_may_have_a_recipe_of_its_own(plan):
+    entries = [SMALL, {**LARGE, "recipe": {"epochs": 7}}]
+    arms = ["softmax", {"name": "own", "variant": "mlp", "recipe": {"epochs": 9}}]
+    made = plan(dataset=entries, arms=arms)
+    assert {arm.name: arm.recipe.epochs for arm in made.arms if arm.recipe.epochs > 1} == {
+        f"own {ON_SMALL}": 9,
+        f"control {ON_LARGE}": 7,
+        f"activation=relu {ON_LARGE}": 7,
+        f"softmax {ON_LARGE}": 7,
+        f"own {ON_LARGE}": 9,
+    }
+    # Beside its own control, an arm has nothing other that both of them have.
+    assert made.arm(f"softmax {ON_LARGE}").changes == {"variant": "softmax"}
+    assert made.arm(f"own {ON_LARGE}").changes == {"variant": "mlp", "recipe.epochs": 9}
+    plain = {run.run_key for run in plan(dataset=BOTH, arms=arms).runs}
+    moved = {run.run_key for run in made.runs} - plain
+    assert len(moved) == 3 * len(made.spec.seeds)
+    small = plan(dataset=SMALL, recipe={**made.spec.recipe.model_dump(), "epochs": 7}, arms=arms)
+    large = plan(dataset=LARGE, recipe={**made.spec.recipe.model_dump(), "epochs": 7}, arms=arms)
+    assert moved < {run.run_key for run in large.runs}
+    assert not moved & {run.run_key for run in small.runs}
+
+
+def test_a_factor_cannot_be_a_data_sets_own_too(raw_study):
+    entries = [SMALL, {**LARGE, "recipe": {"epochs": 7}}]
+    with pytest.raises(SpecError) as caught:
+        parse_study(raw_study(dataset=entries, factors={"recipe.epochs": [1, 3]}))
+    assert caught.value.problems == (
+        "dataset.1.recipe.epochs: is a factor of this study already; drop one of the two",
+    )
+
+
 def test_the_study_is_written_as_it_was_read(study):
-    for written in (SMALL, BOTH):
+    for written in (SMALL, BOTH, [SMALL, {**LARGE, "recipe": {"epochs": 3}}]):
         plain = study(dataset=written).model_dump(mode="json", exclude_unset=True)
         assert plain["dataset"] == written
 
 
 def test_a_metric_must_be_there_on_every_data_set(study, raw_study):
     split = {"name": "digits", "subset": 200, "validation": 50}
-    assert "validation/loss" in study(dataset=split).metrics()
-    assert "validation/loss" not in study(dataset=[SMALL, split]).metrics()
+    assert "validation/loss" in metric_names(study(dataset=split))
+    assert "validation/loss" not in metric_names(study(dataset=[SMALL, split]))
     with pytest.raises(SpecError, match="curves: 'validation' needs a split"):
         parse_study(raw_study(dataset=[SMALL, split], curves="validation"))
 

@@ -9,6 +9,7 @@ import pytest
 
 from ablations.claims import QuantitySpec, StatementSpec
 from ablations.errors import SpecError
+from ablations.metric_names import metric_names
 from ablations.quantities import ClaimFinder
 from lenet_variants import measure
 
@@ -24,7 +25,7 @@ def quantity(plan):
 
     def find(said, **changes):
         made = plan(**changes)
-        finder = ClaimFinder(made.arms, set(), made.spec.metrics(), measure)
+        finder = ClaimFinder(made.arms, set(), metric_names(made.spec), measure)
         side = StatementSpec.model_validate({"left": said, "relation": "less", "right": 1}).left
         return finder.quantity(side)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ablations.probe_cards import SHIFT, ProbeSpec
+from ablations.probe_cards import ProbeSpec
 from ablations.spec import DataSpec, EndpointSpec, Recipe, StudySpec, canonical, changed
 from ablations.study_file import parse_study
 
@@ -141,49 +141,6 @@ def test_the_margin_has_no_default():
 )
 def test_curve_is_of_the_validation_split_if_there_is_one(study, changes, split):
     assert study(**changes).curve_split == split
-
-
-def test_metrics_follow_split_and_probes(study):
-    plain = ("test/accuracy", "test/loss", "train/accuracy", "train/loss")
-    assert study().metrics() == plain
-    with_split = study(dataset={"name": "digits", "validation": 50}).metrics()
-    assert set(with_split) - set(plain) == {"validation/accuracy", "validation/loss"}
-    probed = study(probes=["shift"]).metrics()
-    layers = ("conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "output")
-    names = {*SHIFT.metrics, *(f"change/{layer}" for layer in layers)}
-    assert set(probed) - set(plain) == {f"probe/shift/{name}" for name in names}
-
-
-@pytest.mark.parametrize(
-    ("changes", "layers"),
-    [
-        ({"arms": ["mlp"]}, {"fc1", "output"}),
-        ({"factors": {"pooling": ["max", "none"]}}, {"conv1", "conv2", "fc1", "fc2", "output"}),
-        ({"factors": {"hidden": [[120, 84], []]}}, {"conv1", "pool1", "conv2", "pool2", "output"}),
-    ],
-)
-def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(study, changes, layers):
-    probed = study(probes=["shift"], **changes).metrics()
-    found = {name for name in probed if "/change/" in name}
-    assert found == {f"probe/shift/change/{layer}" for layer in layers}
-
-
-@pytest.mark.parametrize(
-    ("changes", "epochs"),
-    [
-        ({"recipe": {"epochs": 1}}, [0]),
-        ({"recipe": {"epochs": 6}}, [0, 1, 2, 3, 5]),
-        ({"factors": {"recipe.epochs": [3, 6]}, "recipe": {"epochs": 6}}, [0, 1, 2]),
-        ({"recipe": {"epochs": 6}, "arms": [{"variant": "mlp", "recipe": {"epochs": 2}}]}, [0, 1]),
-    ],
-)
-def test_metrics_of_the_course_of_training_are_of_the_epochs_that_all_arms_have(
-    study, changes, epochs
-):
-    probed = study(probes=["gradient_flow"], **changes).metrics()
-    found = {name for name in probed if name.endswith("gradient_norm/fc1")}
-    named = {f"probe/gradient_flow/epoch_{epoch}_gradient_norm/fc1" for epoch in epochs}
-    assert found == {*named, "probe/gradient_flow/gradient_norm/fc1"}
 
 
 def test_a_probe_with_an_own_sample_is_written_as_it_was_read(study):

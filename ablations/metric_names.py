@@ -1,0 +1,56 @@
+"""The names of all metrics that every run of a study will have, before anything is trained.
+
+Called by `study_problems` and `plan`, so that endpoints and claims can be checked. Loads no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ablations.layer_names import common_layers
+from ablations.spec import StudySpec
+
+
+def metric_names(spec: StudySpec) -> tuple[str, ...]:
+    """Every metric that all runs of a study will have, in alphabetical order.
+
+    Those by layer only for layers that all arms have; none of plug-ins, whose are not known.
+    """
+    is_split = all(one.validation for one in spec.datasets)
+    splits = ["train", "test"] + (["validation"] if is_split else [])
+    names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
+    if spec.probes:
+        names += _of_probes(spec)
+    return tuple(sorted(names))
+
+
+def _of_probes(spec: StudySpec) -> list[str]:
+    control = spec.control
+    networks = [(control.variant, control.levels)]
+    networks += [(control.variant, {**control.levels, **one}) for one in _levels(spec)]
+    networks += [(arm.variant, arm.levels) for arm in spec.arms]
+    layers = common_layers(networks)
+    fewest_epochs = min(_epochs(spec))
+    names = []
+    for probe in spec.probes:
+        card = probe.card
+        measures = card.measures(fewest_epochs)
+        metrics = [*card.metrics]
+        metrics += [f"{one}/{layer}" for one, of in measures.items() for layer in layers[of]]
+        names += [f"probe/{probe.name}/{metric}" for metric in metrics]
+    return names
+
+
+def _epochs(spec: StudySpec) -> list[int]:
+    """Of the control, and of every arm that may have others, as far as they are numbers."""
+    changed = [*spec.factors.get("recipe.epochs", ())]
+    recipes = [one.recipe for one in spec.datasets] + [one.recipe for one in spec.arms]
+    recipes += [one.recipe for one in spec.overrides]
+    changed += [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
+    return [spec.recipe.epochs, *(one for one in changed if isinstance(one, int))]
+
+
+def _levels(spec: StudySpec) -> list[dict[str, Any]]:
+    """Every level that the design gives the control's variant, one at a time."""
+    levels = [(key, values) for key, values in spec.factors.items() if "." not in key]
+    return [{key: value} for key, values in levels for value in values]
