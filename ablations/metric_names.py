@@ -1,13 +1,15 @@
-"""The names of all metrics that every run of a study will have, before anything is trained.
+"""The names of the metrics that runs will have, before anything is trained.
 
 Called by `study_problems` and `plan`, so that endpoints and claims can be checked. Loads no torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.layer_names import common_layers
+from ablations.layer_names import common_layers, layer_names
+from ablations.probe_cards import LayerGroup, ProbeSpec
 from ablations.spec import StudySpec
 
 
@@ -16,29 +18,50 @@ def metric_names(spec: StudySpec) -> tuple[str, ...]:
 
     Those by layer only for layers that all arms have; none of plug-ins, whose are not known.
     """
-    is_split = all(one.validation for one in spec.datasets)
-    splits = ["train", "test"] + (["validation"] if is_split else [])
-    names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
-    if spec.probes:
-        names += _of_probes(spec)
-    return tuple(sorted(names))
-
-
-def _of_probes(spec: StudySpec) -> list[str]:
     control = spec.control
     networks = [(control.variant, control.levels)]
     networks += [(control.variant, {**control.levels, **one}) for one in _levels(spec)]
     networks += [(arm.variant, arm.levels) for arm in spec.arms]
-    layers = common_layers(networks)
-    fewest_epochs = min(_epochs(spec))
-    names = []
-    for probe in spec.probes:
+    is_split = all(one.validation for one in spec.datasets)
+    return _named(spec.probes, common_layers(networks), min(_epochs(spec)), is_split=is_split)
+
+
+def arm_metrics(
+    probes: Sequence[ProbeSpec],
+    variant: str,
+    levels: Mapping[str, Any],
+    n_epochs: int,
+    *,
+    is_split: bool,
+) -> tuple[str, ...]:
+    """Every metric that the runs of one arm will have, likewise.
+
+    Args:
+        probes: Of its study.
+        variant: Its network's.
+        levels: Its network's.
+        n_epochs: Of its recipe.
+        is_split: Whether it keeps out validation images.
+    """
+    return _named(probes, layer_names(variant, levels), n_epochs, is_split=is_split)
+
+
+def _named(
+    probes: Sequence[ProbeSpec],
+    layers: Mapping[LayerGroup, Sequence[str]],
+    n_epochs: int,
+    *,
+    is_split: bool,
+) -> tuple[str, ...]:
+    splits = ["train", "test"] + (["validation"] if is_split else [])
+    names = [f"{split}/{kind}" for split in splits for kind in ("accuracy", "loss")]
+    for probe in probes:
         card = probe.card
-        measures = card.measures(fewest_epochs)
+        measures = card.measures(n_epochs)
         metrics = [*card.metrics]
         metrics += [f"{one}/{layer}" for one, of in measures.items() for layer in layers[of]]
         names += [f"probe/{probe.name}/{metric}" for metric in metrics]
-    return names
+    return tuple(sorted(names))
 
 
 def _epochs(spec: StudySpec) -> list[int]:

@@ -16,7 +16,6 @@ from ablations.claims import CONTRAST_SIGN, Claim
 from ablations.designs import CONTROL
 from ablations.errors import SpecError
 from ablations.identity import former_keys, run_identity
-from ablations.metric_names import metric_names
 from ablations.quantities import ClaimFinder
 from ablations.record import (
     KEY_SCHEMA,
@@ -309,7 +308,7 @@ def make_plan(
     if spec.tuning and not problems:
         problems += tuned_alike([arm for arm, _ in arms], spec.tuning.space)
     unbuilt = {name + one.place for one in builders for name in one.failed}
-    finder = ClaimFinder([arm for arm, _ in arms], unbuilt, metric_names(spec), networks)
+    finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.probes, networks)
     claims = finder.claims(spec.claims)
     problems += finder.problems
     problems += unkept([arm for arm, _ in arms], spec.endpoint.metric, claims)

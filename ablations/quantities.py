@@ -23,6 +23,8 @@ from ablations.claims import (
 )
 from ablations.designs import level_text
 from ablations.errors import nearest
+from ablations.metric_names import arm_metrics
+from ablations.probe_cards import ProbeSpec
 from ablations.sizes import GROWTH_FACTORS, Layer, Networks, Shape
 from lenet_variants.errors import VariantError
 
@@ -44,7 +46,7 @@ class ClaimFinder:
     Args:
         arms: Of the study, the control first.
         unbuilt: Names of arms whose problems have been told.
-        metrics: That all runs will have.
+        probes: Of the study.
         networks: Counts networks that are no arms, and arms at other inputs.
     """
 
@@ -52,12 +54,22 @@ class ClaimFinder:
         self,
         arms: Sequence[Arm],
         unbuilt: Collection[str],
-        metrics: Sequence[str],
+        probes: Sequence[ProbeSpec],
         networks: Networks,
     ) -> None:
         self.arms: Mapping[str, Arm] = {arm.name: arm for arm in arms}
         self.control = arms[0].control if arms else ""
-        self.unbuilt, self.metrics, self.networks = unbuilt, metrics, networks
+        self.unbuilt, self.networks = unbuilt, networks
+        self._metrics = {
+            arm.name: arm_metrics(
+                probes,
+                arm.variant,
+                arm.levels,
+                arm.recipe.epochs,
+                is_split=bool(arm.dataset.validation),
+            )
+            for arm in arms
+        }
         self.problems: list[str] = []
 
     def claims(self, said: Iterable[ClaimSpec]) -> list[Claim]:
@@ -81,17 +93,26 @@ class ClaimFinder:
                 f"got {one.contrast!r}"
             )
             return None
-        named = [("contrast", "arm", side) for side in (arm, control) if side not in self.unbuilt]
-        named += [("metric", "metric", one.metric)] if one.metric is not None else []
-        known = {"arm": [*self.arms], "metric": self.metrics}
         problems = [
-            f"{where}.{key}: {_unknown(kind, name, known[kind])}"
-            for key, kind, name in named
-            if name not in known[kind]
+            f"{where}.contrast: {_unknown('arm', side, [*self.arms])}"
+            for side in (arm, control)
+            if side not in self.unbuilt and side not in self.arms
         ]
+        if one.metric is not None:
+            sides = [side for side in (arm, control) if side in self.arms]
+            problems += self._unmeasured(where, one.metric, sides)
         self.problems += problems
         contrast = f"{arm}{CONTRAST_SIGN}{control}"
         return None if problems else Claim(one.text, contrast, one.expect, one.metric, one.margin)
+
+    def _unmeasured(self, where: str, metric: str, sides: Sequence[str]) -> list[str]:
+        """Why a contrast has no such metric, if it has none."""
+        without = [side for side in sides if metric not in self._metrics[side]]
+        if not without:
+            return []
+        known = self._metrics[without[0]]
+        whose = "metric" if len(without) == len(sides) else f"metric of {without[0]!r}"
+        return [f"{where}.metric: {_unknown(whose, metric, known)}"]
 
     def _stated(self, where: str, one: ClaimSpec, said: StatementSpec) -> Claim | None:
         sides = {"left": said.left, "right": said.right}
@@ -123,7 +144,7 @@ class ClaimFinder:
             return Quantity(str(int(value)) if value.is_integer() else repr(value), value)
         if said.quantity == "mean":
             arm = self._arm(said.arm or self.control)
-            self._known("metric", said.metric or "", self.metrics)
+            self._known("metric", said.metric or "", self._metrics[arm.name])
             name = f"mean({arm.name}, {said.metric})"
             return Quantity(name, arm=arm.name, metric=said.metric or "")
         network = _Network(said, self._arm(said.arm or self.control), self.networks)
@@ -171,9 +192,13 @@ class ClaimFinder:
 
     def _lasts(self, arm: str, key: str) -> Sequence[str]:
         """What may stand last between the brackets."""
-        if key == "layer":
-            return [layer.name for layer in self.arms[arm].layers] if arm in self.arms else []
-        return GROWN if key == "of" else self.metrics
+        if key == "of":
+            return GROWN
+        if arm not in self.arms:
+            return []
+        if key == "metric":
+            return self._metrics[arm]
+        return [layer.name for layer in self.arms[arm].layers]
 
     def _unread(self, quantity: str, text: str, key: str) -> str:
         """Why arguments make no sense: an arm that is not there, or a layer, a metric, a count."""

@@ -9,7 +9,6 @@ import pytest
 
 from ablations.claims import QuantitySpec, StatementSpec
 from ablations.errors import SpecError
-from ablations.metric_names import metric_names
 from ablations.quantities import ClaimFinder
 from lenet_variants import measure
 
@@ -25,7 +24,7 @@ def quantity(plan):
 
     def find(said, **changes):
         made = plan(**changes)
-        finder = ClaimFinder(made.arms, set(), metric_names(made.spec), measure)
+        finder = ClaimFinder(made.arms, set(), made.spec.probes, measure)
         side = StatementSpec.model_validate({"left": said, "relation": "less", "right": 1}).left
         return finder.quantity(side)
 
@@ -247,3 +246,23 @@ def test_numbers_are_quantities(quantity):
     assert quantity(0.1).name == "0.1"
     assert quantity(12345678901.0).name != quantity(12345678902.0).name
     assert QuantitySpec(quantity="number", value=0).value == 0
+
+
+def test_a_claim_may_speak_of_layers_that_other_arms_have_not(plan, told):
+    deep = "probe/gradient_flow/saturation/conv2"
+    study = {"arms": ["mlp"], "probes": ["gradient_flow"], "recipe": {"epochs": 3}}
+    before = deep.replace("saturation", "epoch_0_saturation")
+    grows = {"left": f"mean({deep})", "relation": "greater", "right": f"mean({before})"}
+    slope = {
+        "contrast": "activation=relu - control",
+        "metric": "probe/gradient_flow/gradient_norm/conv1",
+        "expect": "greater",
+    }
+    made = plan(claims=[{"text": "a", "statement": grows}, {"text": "b", **slope}], **study)
+    assert [claim.metric for claim in made.claims][1] == slope["metric"]
+    assert told({**slope, "contrast": "mlp - control"}, **study)[0].startswith(
+        "claims.0.metric: 'probe/gradient_flow/gradient_norm/conv1' is no metric of 'mlp'; did you"
+    )
+    assert told(less(f"mean(activation=relu, {deep})"), **study)[0].startswith(
+        f"claims.0.statement.left: mean(activation=relu, {deep}): {deep!r} is no metric; did you"
+    )
