@@ -6,6 +6,7 @@ report can never contradict itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ from reports.table import outcomes
 from reports.verdicts import decide_claim
 
 FIGURE = "claims"
-"""The figure that has every claim, by its name in the report."""
+"""The figure that draws claims, by its name in the report."""
 
 
 def judged_claim(
@@ -48,8 +49,21 @@ def judged_claim(
         written=claim.written,
         former=claim.former or None,
         digest=claim.digest,
-        figure=FIGURE,
+        figure=FIGURE if _is_drawn(found.numbers) else None,
     )
+
+
+def _is_drawn(numbers: Mapping[str, Any]) -> bool:
+    """Whether a figure shows more than the sentence does.
+
+    Of what came to nothing there is nothing to draw, and a count that is claimed exactly and comes
+    to just that is a dot on a line.
+    """
+    if "conditions" not in numbers:
+        return numbers["estimate"] is not None
+    known = [one for one in numbers["conditions"] if one["estimate"] is not None]
+    is_exact = numbers["relation"] == "equal" and not numbers["margin"]
+    return any(one["ci_adjusted"] or one["estimate"] or not is_exact for one in known)
 
 
 def _metrics(statement: Statement) -> list[str]:

@@ -19,6 +19,7 @@ import pandas as pd
 from ablations import history
 from ablations import record as names
 from ablations.errors import StoreError, StudyNotFoundError
+from ablations.probe_cards import yields
 from ablations.record import RunRecord, RunState
 from ablations.tracking.opening import reaching
 from ablations.tracking.store import exists, tracking_uri
@@ -30,7 +31,7 @@ from reports.statistics.classes import IntArray
 from reports.tuning import Tuning
 
 Correct = npt.NDArray[np.bool_]
-PROBED = ("probe/", "cost/image_size/")
+MEASURED_BY_SIZE = "cost/image_size/"
 """What is measured of a trained run, perhaps later than its record was written."""
 FILTERS = "filters"
 _Arrays = Mapping[str, npt.NDArray[Any]]
@@ -134,10 +135,11 @@ def _collect(store: Reader, study: str, *, with_examples: bool) -> StudyTables:
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
     is_tuned = "tuning" in plan_json and names.TUNING_FILE in held
     tuning = store.parsed(parent, names.TUNING_FILE, json.loads) if is_tuned else None
+    probed = {key: _probed(run, records[key]) for key, run in zip(records, chosen, strict=True)}
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
-        runs=_run_table(plan_json, records, {key_of(run): _probed(run) for run in chosen}, tuning),
+        runs=_run_table(plan_json, records, probed, tuning),
         curves=_curve_table(plan_json, records),
         examples={key: _correct(arrays) for key, arrays in answers.items()},
         predictions=Predictions(_predicted(answers, labels, plan_json), labels),
@@ -206,8 +208,15 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
     )
 
 
-def _probed(run: Any) -> dict[str, float]:
-    return {name: value for name, value in run.data.metrics.items() if name.startswith(PROBED)}
+def _probed(run: Any, record: RunRecord) -> dict[str, float]:
+    """What probes measured of a run; MLflow keeps what former revisions of them did, too."""
+    n_epochs = record.spec["recipe"]["epochs"]
+    return {
+        name: value
+        for name, value in run.data.metrics.items()
+        if name.startswith(MEASURED_BY_SIZE)
+        or (name.startswith("probe/") and yields(name, n_epochs))
+    }
 
 
 def _record(content: bytes) -> RunRecord:

@@ -170,7 +170,8 @@ class ContrastResult:
 class ClaimResult:
     """What became of a claim; `numbers` are those its verdict rests on, in the raw metric.
 
-    `former` is what it said when results were seen, where it was edited since.
+    `former` is what it said when results were seen, where it was edited since; `figure` is None
+    where no figure shows more than the sentence does.
     """
 
     text: str
@@ -180,7 +181,7 @@ class ClaimResult:
     written: str
     former: str | None
     digest: str
-    figure: str
+    figure: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ NARROW_INCHES = 3.5
 EPSILON = 1e-6
 FEW_DECADES = 300
 SPARSE_DECADES = 30
+SPARSE_LABELS = 4
 NARROWEST = 4
 
 STYLE: dict[Any, Any] = {
@@ -170,7 +171,7 @@ def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = 
     Args:
         axis: To be made logarithmic.
         counts: What is drawn along it; what is not above 0 has no place there.
-        is_sparse: Label powers of ten only, where there is little room.
+        is_sparse: Label powers of ten only, and a handful of them, where there is little room.
     """
     present = [count for count in counts if count > 0]
     if axis.axis_name == "x":
@@ -184,7 +185,9 @@ def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = 
     few = SPARSE_DECADES if is_sparse else FEW_DECADES
     leading = (1, 2, 5) if high / low < few else (1,)
     ticks = [digit * 10.0**power for power in range(-9, 13) for digit in leading]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    step = -(-len(ticks) // SPARSE_LABELS) if is_sparse else 1
+    axis.set_major_locator(FixedLocator(ticks[::-1][::step]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(short_count))
 

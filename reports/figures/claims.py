@@ -27,9 +27,7 @@ TITLE_INCHES = 0.13
 
 
 def claim_table(results: Document) -> pd.DataFrame:
-    """Every number that a claim rests on, where there is one and it can be told from the claim's.
-
-    A count that is claimed exactly and comes to just that is a dot on a line, and is left out.
+    """Every number that a claim rests on, of the claims that this figure is named for.
 
     Returns:
         claim (its place, from 1), text, axis (what is drawn), part (of several conditions, from 0),
@@ -38,17 +36,14 @@ def claim_table(results: Document) -> pd.DataFrame:
     """
     rows = []
     for number, claim in enumerate(results["claims"], start=1):
+        if claim["figure"] is None:
+            continue
         drawn = _contrast if "estimate" in claim["numbers"] else _conditions
         for part, (axis, *values) in enumerate(drawn(claim["numbers"])):
-            if not math.isnan(values[0]) and not _is_exact(*values):
+            if not math.isnan(values[0]):
                 own = (number, claim["text"], axis, part)
                 rows.append((*own, *values, claim["verdict"] or "no verdict"))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _is_exact(estimate: float, low: float, high: float, start: float, end: float) -> bool:
-    is_counted = math.isnan(low) and math.isnan(high)
-    return is_counted and start == estimate == end
 
 
 def _contrast(numbers: Document) -> Iterator[tuple[Any, ...]]:

@@ -202,7 +202,7 @@ def layer_table(results: Document) -> pd.DataFrame:
     Returns:
         measure, epoch (after which it was taken, 0 before the first step; none of the last where
         the arm's recipe is not known), is_last, arm, comparison, look, place and name of the layer,
-        mean, low, high.
+        n_seeds that were measured, mean, low, high.
     """
     looks = looks_of(results)
     n_epochs = {
@@ -215,30 +215,38 @@ def layer_table(results: Document) -> pd.DataFrame:
         for bare, epoch in [taken(measure)]
     ]
     names = ["measure", "epoch", "is_last", "arm", "comparison", "look"]
-    table = pd.DataFrame(rows, columns=[*names, "layer", "mean", "low", "high"])
+    table = pd.DataFrame(rows, columns=[*names, "layer", "n_seeds", "mean", "low", "high"])
     place = {name: number for number, name in enumerate(in_running_order(table["layer"]))}
     table.insert(6, "place", table["layer"].map(place).astype("int64"))
     return table
 
 
 def epoch_table(results: Document) -> pd.DataFrame:
-    """Of `layer_table` the arms that were measured between the ends of their training too.
+    """Of `layer_table` the course of training, where it was seen and something came of it.
 
-    A line from one end to the other would tell a course that nobody saw.
+    Left out are arms that were measured at the ends of their training alone, since a line from one
+    to the other would tell a course that nobody saw; epochs of which fewer seeds were measured than
+    of the last, since the line would go from one set of runs to another; and measures that are 0
+    throughout.
     """
     table = layer_table(results)
     table = table.dropna(subset="epoch").astype({"epoch": "int64"})
+    line = ["measure", "arm", "comparison"]
+    table["n_last"] = table["n_seeds"].where(table["is_last"])
+    table = table[table["n_seeds"] == table.groupby(line)["n_last"].transform("max")]
     table["between"] = ~table["is_last"] & (table["epoch"] > 0)
-    is_followed = table.groupby(["measure", "arm", "comparison"])["between"].transform("any")
-    return table[is_followed.astype(bool)].drop(columns=["is_last", "between"])
+    is_followed = table.groupby(line)["between"].transform("any").astype(bool)
+    is_anything = table["mean"].abs().groupby(table["measure"]).transform("max") > 0
+    return table[is_followed & is_anything].drop(columns=["is_last", "n_last", "between"])
 
 
-def _by_layer(results: Document) -> Iterator[tuple[Document, str, str, float, float, float]]:
+def _by_layer(results: Document) -> Iterator[tuple[Document, str, str, int, float, float, float]]:
     for one in by_layer(results):
         measure, _, layer = one["metric"].partition("/")
         low, high = one["ci"] or (None, None)
         mean, low, high = (_scaled(number, 1.0) for number in (one["mean"], low, high))
-        yield one, measure, layer, mean, low, high
+        n_seeds = sum(value is not None for value in one["values"].values())
+        yield one, measure, layer, n_seeds, mean, low, high
 
 
 NEIGHBOURS = {"row": "along a row", "column": "along a column", "vector": "in the vector"}

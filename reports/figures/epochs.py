@@ -64,7 +64,7 @@ def epochs_figure(results: Document, *, narrow: bool) -> Figure:
             top = (row + down) * row_height + _TITLES
             ax = axes_at(figure, _LEFT + across * (width + _GAP), top, width, _HEIGHT)
             draw_epochs(measured[measured["layer"] == layer], ax)
-            said = f"{in_words(measure)}\n" if number == 0 else ""
+            said = f"{in_words(measure)}\n" if across == 0 else ""
             ax.set_title(f"{said}{layer}")
             ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
             ax.set_xlabel("epoch")

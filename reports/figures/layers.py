@@ -54,7 +54,7 @@ def layers_figure(results: Document, *, narrow: bool) -> Figure:
     table = table[table["is_last"] | (table["epoch"] == 0)]
     measures = in_order(table["measure"])
     panels = [(name, moment) for name in measures for moment in _moments(table, name)]
-    arms = labelled(table.drop_duplicates("look"))
+    arms = labelled(table.drop_duplicates("look").sort_values("look"))
     columns = 1 if narrow else 3
     room = key_room(len(arms), columns)
     page = NARROW_INCHES if narrow else WIDE_INCHES
@@ -109,7 +109,7 @@ def common_scale(grid: Sequence[Axes], measured: pd.DataFrame) -> None:
     least, most = means.min(), np.nanmax(shown)
     for ax in grid:
         if least > 0 and means.max() > WIDE_RANGE * least:
-            log_axis(ax.yaxis, [*means, most])
+            log_axis(ax.yaxis, [*means, most], is_sparse=True)
         else:
             low = np.nanmin(shown)
             room = 0.05 * (most - low) or 0.05

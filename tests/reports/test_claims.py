@@ -87,6 +87,33 @@ def test_a_claim_on_a_metric_nobody_measured_is_refused(judge):
         judge(claim)
 
 
+@pytest.mark.parametrize(
+    ("left", "relation", "right", "figure"),
+    [
+        (156.0, "equal", 156.0, None),
+        (156.0, "equal", 2416.0, "claims"),
+        (156.0, "less", 2416.0, "claims"),
+        (156.0, "within", 156.0, "claims"),
+    ],
+)
+def test_a_count_that_is_just_what_was_claimed_is_in_no_figure(
+    judge, left, relation, right, figure
+):
+    sides = (Quantity("left", left), Quantity("right", right))
+    factor = 2.0 if relation == "within" else None
+    claim = ClaimSpec("count", statement=Statement(sides[0], relation, sides[1], factor))
+    assert judge(claim).figure == figure
+    near = ClaimSpec("count", statement=claim.statement, margin=1.0)
+    assert judge(near).figure == "claims"
+
+
+def test_what_has_no_estimate_is_in_no_figure(make_runs, make_plan):
+    claim = ClaimSpec("a", "a - control", "greater")
+    plan = make_plan(["control", "a"], claims=(claim,))
+    alone = validated_runs(make_runs({"control": CONTROL}))
+    assert judged_claim(claim, plan, alone, Gate(plan, {}, {}), is_final=True).figure is None
+
+
 def verdict_from(numbers):
     """The verdict that the numbers of a claim in `results.json` give, by the rules of the docs."""
     if numbers.get("judged") is False or "failures_decide" in numbers.get("flags", ()):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ablations.errors import StoreError, StudyNotFoundError
@@ -45,6 +46,20 @@ def test_a_table_has_a_row_a_run_with_its_factors_and_metrics(train, tiny, store
         (probe,) = record.measurements
         assert {name: row[name] for name in probe.metrics} == dict(probe.metrics)
         assert row["device"] == record.environment.device_model
+
+
+def test_what_a_former_revision_of_a_probe_measured_is_left_out(
+    train, tiny, store_uri, children_of
+):
+    train(tiny(probes=["gradient_flow"], recipe={"epochs": 2}))
+    before = collect_runs("tiny", store_uri)
+    client = MlflowStore(store_uri).client
+    for child in children_of("tiny"):
+        for name in ("start_dead/conv1", "epoch_2_dead/conv1", "gone"):
+            client.log_metric(child.info.run_id, f"probe/gradient_flow/{name}", 0.5)
+    after = collect_runs("tiny", store_uri)
+    pd.testing.assert_frame_equal(after, before)
+    assert "probe/gradient_flow/epoch_1_dead/conv1" in after
 
 
 def test_the_table_is_one_that_analyse_takes(train, tiny, store_uri):

@@ -122,6 +122,7 @@ def made_layers(results):
             "arm": arm["name"],
             "comparison": arm["comparison"],
             "metric": f"{measure}/{layer}",
+            "values": {"0": 0.1, "1": 0.2, "2": 0.3},
             "mean": 0.1 * number + 0.05 * place + 0.02,
             "ci": [0.1 * number + 0.05 * place + 0.01, 0.1 * number + 0.05 * place + 0.03],
         }

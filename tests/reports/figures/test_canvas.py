@@ -60,7 +60,9 @@ def test_what_is_below_one_has_labels_too_and_few_where_there_is_little_room():
     log_axis(ax.xaxis, [0.012, 0.4, float("nan")])
     assert 0.05 in ax.get_xticks()
     log_axis(ax.xaxis, [0.012, 0.4], is_sparse=True)
-    assert list(ax.get_xticks()) == pytest.approx([0.01, 0.1])
+    assert list(ax.get_xticks()) == pytest.approx([0.1, 0.01])
+    log_axis(ax.xaxis, [1e-9, 0.4], is_sparse=True)
+    assert list(ax.get_xticks()) == pytest.approx([1e-1, 1e-4, 1e-7])
 
 
 def test_panels_share_a_scale_that_holds_every_number():

@@ -13,6 +13,7 @@ def measured(relation="greater", **numbers):
     return {
         "text": "it is so",
         "verdict": "supported",
+        "figure": "claims",
         "numbers": {**sides, "relation": relation, "n_pairs": 5, "conditions": [condition]},
     }
 
@@ -54,14 +55,11 @@ def test_a_claim_without_numbers_is_not_drawn(results):
     assert claim_table(results).empty
 
 
-def test_a_count_that_is_just_what_was_claimed_is_not_drawn_and_one_that_is_not_is(results):
-    exact = measured("equal", estimate=0.0, ci_adjusted=None)
-    other = measured("equal", estimate=2.0, ci_adjusted=None)
-    run_of = measured("equal", estimate=0.0, ci_adjusted=[0.0, 0.0])
-    for claim in (exact, other, run_of):
-        claim["numbers"] |= {"margin": 0.0}
-    results["claims"] = [exact, other, run_of]
-    assert list(claim_table(results)["claim"]) == [2, 3]
+def test_a_claim_that_names_no_figure_is_not_drawn(results):
+    exact = measured("equal", estimate=0.0, ci_adjusted=None) | {"figure": None}
+    exact["numbers"] |= {"margin": 0.0}
+    results["claims"] = [exact, measured()]
+    assert list(claim_table(results)["claim"]) == [2]
 
 
 def test_what_an_axis_is_of_keeps_clear_of_the_next_words(results):

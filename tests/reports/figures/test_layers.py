@@ -58,7 +58,8 @@ def test_what_was_taken_before_training_stands_beside_its_end(detailed, narrow, 
 
 
 def test_changes_under_a_shift_are_by_layer_too(detailed):
-    one = {"arm": "control", "comparison": "shared", "mean": 0.4, "ci": [0.3, 0.5]}
+    one = {"arm": "control", "comparison": "shared", "values": {"0": 0.4}}
+    one |= {"mean": 0.4, "ci": [0.3, 0.5]}
     detailed["probes"]["shift"] += [one | {"metric": f"change/{n}"} for n in ("conv1", "pool1")]
     table = layer_table(detailed)
     own = table[table["measure"] == "change"]
