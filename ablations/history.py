@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ablations.claims import CONTRAST_SIGN
 from ablations.errors import counted
 
 History = list[dict[str, Any]]
@@ -311,6 +312,14 @@ def _sides(shown: Mapping[str, Any]) -> frozenset[str]:
 def shown_name(contrast: str, comparison: str) -> str:
     """Under which a verdict on a contrast is remembered."""
     return contrast if comparison == "shared" else f"{contrast} ({comparison})"
+
+
+def shown_texts(past: Mapping[str, Any]) -> list[str]:
+    """What was shown of a plan: its contrasts, and for statements about one arm that arm."""
+    return [
+        name if one["arm"] != one["control"] else name.partition(CONTRAST_SIGN)[0]
+        for name, one in past["shown"].items()
+    ]
 
 
 def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

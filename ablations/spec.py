@@ -349,7 +349,9 @@ class StudySpec(Strict):
 
 
 def _entry(data: DatasetSpec, *, is_named: bool) -> str:
-    own = data.model_dump(mode="json", exclude_unset=True, exclude={"name", "recipe"})
+    own = data.model_dump(
+        mode="json", exclude_unset=True, exclude_none=True, exclude={"name", "recipe"}
+    )
     told = [f"{key}={level_text(value)}" for key, value in own.items()]
     return ",".join([data.name, *told] if is_named or not told else told)
 

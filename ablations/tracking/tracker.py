@@ -62,7 +62,7 @@ class Tracker:
         if parent is None:
             texts = self._trained_elsewhere(plan) + [
                 f"new here, but study {item['study']!r} has shown verdicts on "
-                f"{_some(list(item['shown']))}: they count as shown in this study too"
+                f"{_some(history.shown_texts(item))}: they count as shown in this study too"
                 for item in past
             ]
         else:

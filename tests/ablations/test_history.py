@@ -12,6 +12,7 @@ from ablations.history import (
     remembering,
     shown_looks,
     shown_seeds,
+    shown_texts,
 )
 
 RELU = "activation=relu - control"
@@ -335,3 +336,11 @@ def test_a_study_that_leaves_its_tuning_out_is_stamped(plain):
     seen = with_shown(extended([], first), first, {f"{RELU} (tuned)": [0, 1]})
     codes = [one.code for one in deviations(extended(seen, plain()), plain())]
     assert "tuning_changed" in codes
+
+
+def test_a_statement_about_one_arm_is_told_by_that_arm():
+    shown = {
+        "a - b": {"arm": "k1", "control": "k2", "seeds": [0]},
+        "b - b (tuned)": {"arm": "k2", "control": "k2", "seeds": [0]},
+    }
+    assert shown_texts({"shown": shown}) == ["a - b", "b"]

@@ -28,6 +28,7 @@ def test_every_data_set_has_every_arm_the_control_first(plan):
     [
         (["digits", "fashion-mnist"], ["digits", "fashion-mnist"]),
         (["digits", {"name": "digits", "subset": 9}], ["digits", "subset=9"]),
+        ([{"name": "digits", "subset": None}, SMALL], ["digits", "subset=100"]),
         (
             [SMALL, LARGE, "fashion-mnist"],
             ["digits,subset=100", "digits,subset=200", "fashion-mnist"],
