@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.commits import commit
-from ablations.record import RunRecord
+from ablations.record import RunRecord, run_name
 from reports.collect import StudyTables
 
 
@@ -38,9 +38,15 @@ def provenance(tables: StudyTables) -> dict[str, Any]:
         "last_run_finished": _moment(max((record.finished_ms for record in records), default=None)),
         "claims_stored": {key: _moment(ms) for key, ms in tables.claims_stored_ms.items()},
         "environments": environments,
+        "data": {
+            record.spec["dataset"]["name"]: record.spec["identity"]["data"]["digest"]
+            for record in records
+            if "identity" in record.spec  # which the oldest records have not
+        },
         "mlflow": {"experiment_id": tables.experiment_id, "parent_run_id": tables.parent_run_id},
         "run_keys": {
-            f"{run['arm']} s{run['seed']}": run["run_key"] for run in tables.plan_json["runs"]
+            run_name(run["arm"], run["seed"], comparison=run["comparison"]): run["run_key"]
+            for run in tables.plan_json["runs"]
         },
     }
 

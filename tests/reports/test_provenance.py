@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ablations import runner
+from ablations import data, runner
 from ablations.commits import Commit
 from ablations.preparation import RunOptions
 from ablations.runner import run_study
@@ -31,6 +31,7 @@ def test_provenance_says_where_every_number_comes_from(tables):
     assert found["n_reused_from_other_studies"] == 2
     assert set(found["run_keys"]) == {"control s0", "activation=relu s0"}
     assert set(found["run_keys"].values()) == set(tables.records)
+    assert found["data"] == {"digits": data.load("digits").digest}
     (environment,) = found["environments"].values()
     assert environment["device_kind"] == "cpu"
     assert {"python", "platform", "numpy", "mlflow"} <= set(environment["software"])
