@@ -42,7 +42,7 @@ def test_each_is_a_factor_with_arms_pairs_and_verdicts(tiny_file, store_uri):
     assert mean["dataset.subset=400"] > mean["control"] > 0.5
     assert mean["dataset.label_noise=1.0"] < 0.1  # every label is wrong, and that was learnt
     # An MLP does not know which pixels are neighbours.
-    assert abs(mean["dataset.permutation=fixed"] - mean["control"]) < 0.1
+    assert abs(mean["dataset.permutation=fixed"] - mean["control"]) < 0.03
     sizes = {name: arm["n_parameters"] for name, arm in found.items()}
     assert sizes["dataset.image_size=12x12"] - sizes["control"] == 256 * (144 - 64)
 
