@@ -316,10 +316,11 @@ def shown_name(contrast: str, comparison: str) -> str:
 
 def shown_texts(past: Mapping[str, Any]) -> list[str]:
     """What was shown of a plan: its contrasts, and for statements about one arm that arm."""
-    return [
-        name if one["arm"] != one["control"] else name.partition(CONTRAST_SIGN)[0]
+    told = [
+        name if one["arm"] != one["control"] else name.partition(CONTRAST_SIGN)[2]
         for name, one in past["shown"].items()
     ]
+    return list(dict.fromkeys(told))
 
 
 def _pairs(plan: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

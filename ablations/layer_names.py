@@ -1,6 +1,6 @@
 """The names of a network's layers, told from its levels: no network is built, no torch loaded.
 
-Called by `spec`, to say which numbers by layer every run of a study will have.
+Called by `metric_names`, to say which numbers by layer every run of a study will have.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The names of the metrics that runs will have, before anything is trained.
 
-Called by `study_problems` and `plan`, so that endpoints and claims can be checked. Loads no torch.
+Called by `study_problems` and `quantities`, so that endpoints and claims can be checked. Loads no
+torch.
 """
 
 from __future__ import annotations
@@ -65,12 +66,12 @@ def _named(
 
 
 def _epochs(spec: StudySpec) -> list[int]:
-    """Of the control, and of every arm that may have others, as far as they are numbers."""
-    changed = [*spec.factors.get("recipe.epochs", ())]
-    recipes = [one.recipe for one in spec.datasets] + [one.recipe for one in spec.arms]
-    recipes += [one.recipe for one in spec.overrides]
-    changed += [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
-    return [spec.recipe.epochs, *(one for one in changed if isinstance(one, int))]
+    """Of the control on each data set, and of every arm that may have others."""
+    found = [alone.recipe.epochs for alone in spec.each_dataset().values()]
+    recipes = [arm.recipe for arm in spec.arms] + [one.recipe for one in spec.overrides]
+    changed = [recipe["epochs"] for recipe in recipes if "epochs" in recipe]
+    changed += spec.factors.get("recipe.epochs", ())
+    return [*found, *(int(one) for one in changed if isinstance(one, int | float))]
 
 
 def _levels(spec: StudySpec) -> list[dict[str, Any]]:

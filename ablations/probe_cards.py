@@ -112,18 +112,6 @@ CARDS: Mapping[str, ProbeCard] = {
 pictures, and have no numbers."""
 
 
-def yields(metric: str, n_epochs: int) -> bool:
-    """Whether a probe, as it is now, measures that of a run of so many epochs.
-
-    Args:
-        metric: By its full name, `probe/NAME/METRIC` or `probe/NAME/MEASURE/LAYER`.
-        n_epochs: Of the run.
-    """
-    _, name, own = metric.split("/", 2)
-    card = CARDS.get(name, ProbeCard())
-    return own in card.metrics or own.partition("/")[0] in card.measures(n_epochs)
-
-
 def needs_kept_epoch(metric: str) -> bool:
     """Whether a metric by its full name was taken after an epoch whose weights must be kept."""
     return re.match(r"probe/\w+/epoch_[1-9]", metric) is not None

@@ -15,6 +15,7 @@ from typing import Any
 
 from ablations.commits import Commit
 from ablations.errors import StoreError
+from ablations.probe_cards import ProbeSpec
 
 KEY_SCHEMA = 1
 RECORD_SCHEMA = 1  # of record.json: raise when an older reader would misread it
@@ -93,6 +94,18 @@ def digest(value: Any) -> str:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def probe_key(run_key: str, asked: ProbeSpec) -> str:
+    """Digest of a run, a probe, its parameters and its code's revision."""
+    return digest(
+        {
+            "run": run_key,
+            "probe": asked.name,
+            "parameters": {**asked.card.parameters, "n_images": asked.sample_size},
+            "revision": asked.card.revision,
+        }
+    )
 
 
 def labels_file(dataset: Mapping[str, Any]) -> str:
@@ -244,9 +257,9 @@ class RunRecord:
         """`run`, or `tuning` of a trial, which is in no contrast."""
         return KIND_RUN if self.spec.get("trial") is None else KIND_TUNING
 
-    def as_attempt(self, number: int, commit: Commit | None = None) -> RunRecord:
-        """The same record, numbered, and with the commit it was trained from."""
-        return replace(self, attempt=number, commit=commit)
+    def as_attempt(self, number: int) -> RunRecord:
+        """The same record, numbered."""
+        return replace(self, attempt=number)
 
     def to_json(self) -> str:
         """The text of `record.json`."""

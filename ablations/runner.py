@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, starmap
 from pathlib import Path
 
@@ -24,9 +25,16 @@ from ablations.outcomes import Job, Outcome
 from ablations.plan import RunSpec, newest
 from ablations.preparation import Prepared
 from ablations.probe_cards import ProbeSpec
-from ablations.probes import ONCE_AN_ARM, PROBES, probe_key
+from ablations.probes import ONCE_AN_ARM, PROBES
 from ablations.progress import Continued, Observer, Planned, Told, Waiting
-from ablations.record import EPOCHS_FILE, WEIGHTS_FILE, RunRecord, RunState, StoredRun
+from ablations.record import (
+    EPOCHS_FILE,
+    WEIGHTS_FILE,
+    RunRecord,
+    RunState,
+    StoredRun,
+    probe_key,
+)
 from ablations.seeding import Cell, Ending, Seeding, ending_of
 from ablations.spec import StudySpec
 from ablations.tracking.locks import driver_lock
@@ -120,7 +128,7 @@ class _Driver:
         self.prepared, self.tracker, self.observe, self.crew = prepared, tracker, observe, crew
         self.keep = keep
         self.study, self.options = prepared.spec.study, prepared.options
-        self.commit = commit(Path.cwd())  # of the code that the workers load now
+        self.commit = commit(Path.cwd())  # beside the study
         self.is_open = False
         self.changes: tuple[str, ...] = ()
         self.tuner = Tuner(prepared, tracker, observe, self._open) if prepared.spec.tuning else None
@@ -340,7 +348,8 @@ class _Driver:
             self.tracker.add_measurements(self.study, outcome.measurements, stored, outcome.files)
             return
         self.attempts[run.run_key] += 1
-        record = outcome.record.as_attempt(self.attempts[run.run_key], self.commit)
+        record = outcome.record.as_attempt(self.attempts[run.run_key])
+        record = replace(record, commit=self.commit)
         self.tracker.add_run(self.study, record, outcome.files)
         if run.trial is None:
             self.keep(record)

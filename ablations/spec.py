@@ -261,7 +261,10 @@ class StudySpec(Strict):
     def _distinct_datasets(cls, datasets: tuple[DatasetSpec, ...]) -> tuple[DatasetSpec, ...]:
         for number, one in enumerate(datasets):
             if one.images in [before.images for before in datasets[:number]]:
-                raise ValueError(f"names {one.name!r} twice; drop one, or give them other keys")
+                raise ValueError(
+                    f"has the images of {one.name!r} twice; drop one, or give them other keys "
+                    "than the recipe"
+                )
         return datasets
 
     @field_validator("probes")

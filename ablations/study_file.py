@@ -111,20 +111,33 @@ _SHORTHAND = {"dataset": "name", "control": "variant"}
 
 
 def _put(raw: dict[str, Any], path: str, value: Any) -> None:
-    """Set one key of `raw`; mappings on the way are copied or made, shorthands written out."""
+    """Set one key of `raw`; what is on the way is copied or made, shorthands written out."""
     # A factor's own name has dots: `factors.recipe.learning_rate` is two keys.
-    *parents, last = path.split(".", maxsplit=1 if path.startswith("factors.") else -1)
-    target = raw
-    for parent in parents:
-        inner = target.get(parent)
-        if isinstance(inner, str) and parent in _SHORTHAND:
-            inner = {_SHORTHAND[parent]: inner}
-        if not isinstance(inner, dict | None):
-            problem = f"{path}: {parent!r} is no mapping, got {inner!r}; set {parent!r} as a whole"
+    first, *rest = path.split(".", maxsplit=1 if path.startswith("factors.") else -1)
+    *parents, last = [first, *rest]
+    target: Any = raw
+    for place, parent in enumerate(parents, start=1):
+        key: Any = _key_in(target, parent, path)
+        inner = target[key] if isinstance(target, list) else target.get(key)
+        if isinstance(inner, str) and first in _SHORTHAND:
+            inner = {_SHORTHAND[first]: inner}
+        if not isinstance(inner, dict | list | None):
+            whole = ".".join(parents[:place])
+            problem = f"{path}: {whole!r} is no mapping, got {inner!r}; set {whole!r} as a whole"
             raise SpecError("--set", [problem])
-        target[parent] = dict(inner or {})
-        target = target[parent]
-    target[last] = value
+        target[key] = list(inner) if isinstance(inner, list) else dict(inner or {})
+        target = target[key]
+    target[_key_in(target, last, path)] = value
+
+
+def _key_in(target: dict[str, Any] | list[Any], key: str, path: str) -> str | int:
+    """The key of a mapping, or the number of a list's entry."""
+    if isinstance(target, dict):
+        return key
+    if key.isdecimal() and int(key) < len(target):
+        return int(key)
+    problem = f"{path}: {key!r} is no entry of the list there; number one, 0 to {len(target) - 1}"
+    raise SpecError("--set", [problem])
 
 
 def parse_study(
@@ -201,6 +214,7 @@ def _without(raw: Mapping[str, Any], locations: Sequence[tuple[int | str, ...]])
 
 
 _STAND_INS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "dataset": lambda number: {"name": f"npz:dataset.{number}", "validation": 1},
     "arms": lambda number: {"name": f"arms.{number}", "variant": catalogue.names()[0]},
     "claims": lambda number: {
         "text": f"claims.{number}",

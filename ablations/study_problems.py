@@ -77,10 +77,21 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def meaning(spec: StudySpec) -> list[str]:
     """What a well-shaped file can still get wrong: names, levels, factors, metrics."""
     unfit = _dataset_recipe_problems(spec)
-    if unfit:  # no study on one of the data sets can be made
-        return unfit
-    problems = [p for alone in spec.each_dataset().values() for p in _arm_problems(alone)]
-    return [*dict.fromkeys(problems), *_study_problems(spec)]
+    if unfit:  # without them, the rest can still be told
+        plain = tuple(one.model_copy(update={"recipe": {}}) for one in spec.datasets)
+        spec = spec.model_copy(update={"datasets": plain})
+    return [*unfit, *_problems_by_dataset(spec), *_study_problems(spec)]
+
+
+def _problems_by_dataset(spec: StudySpec) -> list[str]:
+    """What is wrong with the arms, and on which data set where it is not wrong on all."""
+    found = {label: _arm_problems(alone) for label, alone in spec.each_dataset().items()}
+    problems = [
+        text if all(text in told for told in found.values()) else f"{text} (on {label})"
+        for label, own in found.items()
+        for text in own
+    ]
+    return list(dict.fromkeys(problems))
 
 
 def _arm_problems(spec: StudySpec) -> list[str]:

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from reports.provenance import commit
+from ablations.commits import commit
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = ("lenet-ablations", "torch", "torchvision", "numpy", "mlflow", "pydantic")
@@ -186,7 +186,7 @@ def provenance(extra: Path | None = None, libraries: Sequence[str] = ()) -> dict
     """Commit, machine, load and versions; to be asked before anything is timed."""
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(ROOT),
+        "commit": (here := commit(ROOT)) and asdict(here),
         "device": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "load_average_at_start": [round(load, 2) for load in os.getloadavg()],

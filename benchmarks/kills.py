@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ from typing import Any
 import yaml
 
 from ablations import faults
+from ablations.commits import commit
 from ablations.tracking.outbox import Outbox
 from ablations.tracking.store import MlflowStore
-from reports.provenance import commit
 
 STUDY: dict[str, Any] = {
     "study": "kills",
@@ -265,7 +265,7 @@ def provenance() -> dict[str, Any]:
     """What the counts were made with."""
     libraries = ("lenet-ablations", "mlflow", "torch", "sqlalchemy", "filelock")
     return {
-        "commit": commit(Path(__file__).parent),
+        "commit": (here := commit(Path(__file__).parent)) and asdict(here),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         **{name: version(name) for name in libraries},

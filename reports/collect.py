@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 from ablations import history
 from ablations import record as names
 from ablations.errors import StoreError, StudyNotFoundError
-from ablations.probe_cards import yields
+from ablations.probe_cards import ProbeSpec
 from ablations.record import RunRecord, RunState
 from ablations.tracking.opening import reaching
 from ablations.tracking.store import exists, tracking_uri
@@ -31,8 +31,6 @@ from reports.statistics.classes import IntArray
 from reports.tuning import Tuning
 
 Correct = npt.NDArray[np.bool_]
-MEASURED_BY_SIZE = "cost/image_size/"
-"""What is measured of a trained run, perhaps later than its record was written."""
 FILTERS = "filters"
 _Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -135,7 +133,10 @@ def _collect(store: Reader, study: str, *, with_examples: bool) -> StudyTables:
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
     is_tuned = "tuning" in plan_json and names.TUNING_FILE in held
     tuning = store.parsed(parent, names.TUNING_FILE, json.loads) if is_tuned else None
-    probed = {key: _probed(run, records[key]) for key, run in zip(records, chosen, strict=True)}
+    asked = [ProbeSpec.parse(one) for one in plan_json["probes"]]
+    probed = {
+        key: _probed(run, records[key], asked) for key, run in zip(records, chosen, strict=True)
+    }
     return StudyTables(
         plan_json=plan_json,
         plan=plan,
@@ -208,15 +209,36 @@ def analysis_plan(plan_json: Mapping[str, Any], past: history.History) -> Analys
     )
 
 
-def _probed(run: Any, record: RunRecord) -> dict[str, float]:
-    """What probes measured of a run; MLflow keeps what former revisions of them did, too."""
+def _probed(
+    run: Any, record: RunRecord, asked: Sequence[ProbeSpec]
+) -> tuple[dict[str, float], list[str]]:
+    """What probes measured of a run as they are now asked for, and which were measured otherwise.
+
+    MLflow keeps every metric, also those of former revisions of a probe and of other samples.
+    """
     n_epochs = record.spec["recipe"]["epochs"]
-    return {
-        name: value
-        for name, value in run.data.metrics.items()
-        if name.startswith(MEASURED_BY_SIZE)
-        or (name.startswith("probe/") and yields(name, n_epochs))
-    }
+    found, outdated = {}, []
+    for one in asked:
+        tag = run.data.tags.get(names.TAG_PROBE_PREFIX + one.name)
+        if tag != names.probe_key(key_of(run), one):
+            outdated += [one.name] if tag else []
+            continue
+        measures = one.card.measures(n_epochs)
+        for name, value in run.data.metrics.items():
+            group, _, own = name.partition(f"/{one.name}/")
+            is_own = own in one.card.metrics or own.partition("/")[0] in measures
+            if (group == "probe" and is_own) or (group == "cost" and own):
+                found[name] = value
+    return found, outdated
+
+
+def _outdated_text(outdated: Sequence[str]) -> str:
+    if not outdated:
+        return ""
+    return (
+        f"probe {', '.join(outdated)}: measured by another version or on another sample, which is "
+        "left out; run the study again to measure it anew, which trains nothing"
+    )
 
 
 def _record(content: bytes) -> RunRecord:
@@ -280,13 +302,14 @@ def _rows(
 def _run_table(
     plan_json: Mapping[str, Any],
     records: Mapping[str, RunRecord],
-    probes: Mapping[str, Mapping[str, float]],
+    probes: Mapping[str, tuple[Mapping[str, float], Sequence[str]]],
     tuning: Tuning | None,
 ) -> pd.DataFrame:
     arms = {arm["name"]: arm for arm in plan_json["arms"]}
     n_trials = {one["arm"]: one["n_completed"] for one in (tuning or {"arms": ()})["arms"]}
     rows = []
     for row, held in _rows(plan_json, records):
+        probed, outdated = probes[row["run_key"]]
         is_tuned = row["comparison"] == "tuned"
         levels = {name: _level(arms[row["arm"]], name) for name in plan_json["factors"]}
         rows.append(
@@ -295,8 +318,8 @@ def _run_table(
                 "state": held.state.value,
                 **levels,
                 **held.metrics,
-                **probes[row["run_key"]],
-                "message": held.message,
+                **probed,
+                "message": "; ".join(filter(None, (held.message, _outdated_text(outdated)))),
                 "diverged_epoch": held.diverged_epoch,
                 "epochs": held.spec["recipe"]["epochs"],
                 "trials": n_trials.get(row["arm"]) if is_tuned else None,

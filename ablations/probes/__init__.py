@@ -4,6 +4,6 @@ A module a probe, and `registry` to call them by name. What a probe is called, t
 in `ablations.probe_cards`, which loads no torch.
 """
 
-from ablations.probes.registry import ONCE_AN_ARM, PROBES, measure, probe_key
+from ablations.probes.registry import ONCE_AN_ARM, PROBES, measure
 
-__all__ = ["ONCE_AN_ARM", "PROBES", "measure", "probe_key"]
+__all__ = ["ONCE_AN_ARM", "PROBES", "measure"]

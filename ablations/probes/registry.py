@@ -1,7 +1,6 @@
-"""Probes by name, their keys, and the one way to measure one.
+"""Probes by name, and the one way to measure one.
 
-Called by `outcomes`, for a run that was just trained or for stored weights; the runner asks for
-keys, to see what is missing.
+Called by `outcomes`, for a run that was just trained or for stored weights.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ablations.probes.image_size import step_costs
 from ablations.probes.probed import Probed
 from ablations.probes.shift import shift
 from ablations.recipes import precise
-from ablations.record import Measurement, digest, now_ms
+from ablations.record import Measurement, now_ms, probe_key
 
 PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
     "shift": shift,
@@ -32,18 +31,6 @@ PICTURES: Mapping[str, Callable[[Probed], bytes]] = {"filters": filters}
 """What is kept of one run an arm to be looked at: stored as the artifact `NAME.npz`."""
 
 ONCE_AN_ARM = (*COSTS, *PICTURES)
-
-
-def probe_key(run_key: str, asked: ProbeSpec) -> str:
-    """Digest of the run, the probe, its parameters and its code's revision."""
-    return digest(
-        {
-            "run": run_key,
-            "probe": asked.name,
-            "parameters": {**asked.card.parameters, "n_images": asked.sample_size},
-            "revision": asked.card.revision,
-        }
-    )
 
 
 def measure(asked: ProbeSpec, probed: Probed) -> tuple[Measurement, dict[str, bytes]]:

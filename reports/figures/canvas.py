@@ -5,6 +5,7 @@ Called by the layouts in this package, without pyplot. Knows nothing of what a f
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -171,7 +172,7 @@ def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = 
     Args:
         axis: To be made logarithmic.
         counts: What is drawn along it; what is not above 0 has no place there.
-        is_sparse: Label powers of ten only, and a handful of them, where there is little room.
+        is_sparse: Label a handful of them, where there is little room.
     """
     present = [count for count in counts if count > 0]
     if axis.axis_name == "x":
@@ -184,10 +185,11 @@ def log_axis(axis: XAxis | YAxis, counts: Iterable[float], *, is_sparse: bool = 
     axis.set_view_interval(low, high, ignore=True)
     few = SPARSE_DECADES if is_sparse else FEW_DECADES
     leading = (1, 2, 5) if high / low < few else (1,)
-    ticks = [digit * 10.0**power for power in range(-9, 13) for digit in leading]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in leading]
     ticks = [tick for tick in ticks if low <= tick <= high]
-    step = -(-len(ticks) // SPARSE_LABELS) if is_sparse else 1
-    axis.set_major_locator(FixedLocator(ticks[::-1][::step]))
+    step = max(1, -(-len(ticks) // SPARSE_LABELS)) if is_sparse else 1
+    axis.set_major_locator(FixedLocator(ticks[::-step]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(short_count))
 

@@ -6,10 +6,11 @@ Called by the tables and pages of this package. Verdicts, those on claims too, h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.figures.units import amount, spoken
+from reports.render.tables import written
 
 Document = Mapping[str, Any]
 
@@ -54,22 +55,40 @@ def claim_sentence(claim: Document) -> str:
 
 
 def data_words(results: Document) -> str:
-    """The data that each control was trained on; empty where it is not known.
+    """The data that each control was trained on, and with which recipe where that differs.
+
+    Empty where it is not known.
 
     Example:
         >>> data = {"name": "digits", "subset": 500, "image_size": [16, 16], "label_noise": 0.1}
-        >>> arm = {"name": "control", "control": "control", "dataset": data}
-        >>> data_words({"arms": [arm]})
+        >>> arm = {"name": "control", "control": "control", "comparison": "shared"}
+        >>> data_words({"arms": [{**arm, "dataset": data, "recipe": {}}]})
         'digits (500 training images, 16x16 pixels, label noise 0.1)'
     """
+    controls = [
+        arm
+        for arm in results["arms"]
+        if arm["name"] == arm["control"] and arm["comparison"] == "shared" and arm["dataset"]
+    ]
     by_name: dict[str, list[str]] = {}
-    for arm in results["arms"]:
-        if arm["name"] == arm["control"] and "name" in arm["dataset"]:
-            by_name.setdefault(arm["dataset"]["name"], []).append(_changes(arm["dataset"]))
+    for arm, own in zip(controls, _own_settings(controls), strict=True):
+        told = ", ".join(filter(None, (_changes(arm["dataset"]), *own)))
+        by_name.setdefault(arm["dataset"]["name"], []).append(told)
     return "; ".join(
-        f"{name} ({'; '.join(changes or 'as it is' for changes in held)})" if any(held) else name
+        f"{name} ({'; '.join(told or 'as it is' for told in held)})" if any(held) else name
         for name, held in by_name.items()
     )
+
+
+def _own_settings(controls: Sequence[Document]) -> list[list[str]]:
+    """Of each control, what of its recipe is not the same for all of them: `epochs 100`."""
+    recipes = [arm["recipe"] for arm in controls]
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
+    apart = [key for key in keys if any(one.get(key) != recipes[0].get(key) for one in recipes)]
+    return [
+        [f"{key.replace('_', ' ')} {written(recipe.get(key))}" for key in apart]
+        for recipe in recipes
+    ]
 
 
 def _changes(data: Document) -> str:

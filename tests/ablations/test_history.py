@@ -341,6 +341,7 @@ def test_a_study_that_leaves_its_tuning_out_is_stamped(plain):
 def test_a_statement_about_one_arm_is_told_by_that_arm():
     shown = {
         "a - b": {"arm": "k1", "control": "k2", "seeds": [0]},
-        "b - b (tuned)": {"arm": "k2", "control": "k2", "seeds": [0]},
+        "b - b": {"arm": "k2", "control": "k2", "seeds": [0]},
+        "b - b (tuned)": {"arm": "k3", "control": "k3", "seeds": [0]},
     }
-    assert shown_texts({"shown": shown}) == ["a - b", "b"]
+    assert shown_texts({"shown": shown}) == ["a - b", "b", "b (tuned)"]

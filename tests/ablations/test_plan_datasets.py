@@ -123,7 +123,11 @@ def test_what_one_data_set_cannot_give_is_told_by_its_name(plan):
     ("dataset", "problem"),
     [
         ([], "dataset: must not be empty, got []"),
-        ([SMALL, dict(SMALL)], "dataset: names 'digits' twice; drop one, or give them other keys"),
+        (
+            [SMALL, dict(SMALL)],
+            "dataset: has the images of 'digits' twice; drop one, or give them other keys than the "
+            "recipe",
+        ),
         (["digits", "minst"], "dataset.1.name: unknown data set 'minst'; did you mean 'mnist'?"),
         (
             ["digits", {"name": "mnist", "subst": 3}],
@@ -146,7 +150,8 @@ def test_what_one_data_set_cannot_give_is_told_by_its_name(plan):
         ),
         (
             [SMALL, {**SMALL, "recipe": {"epochs": 3}}],
-            "dataset: names 'digits' twice; drop one, or give them other keys",
+            "dataset: has the images of 'digits' twice; drop one, or give them other keys than the "
+            "recipe",
         ),
     ],
 )
@@ -177,6 +182,34 @@ def test_a_data_set_may_have_a_recipe_of_its_own(plan):
     large = plan(dataset=LARGE, recipe={**made.spec.recipe.model_dump(), "epochs": 7}, arms=arms)
     assert moved < {run.run_key for run in large.runs}
     assert not moved & {run.run_key for run in small.runs}
+
+
+def test_mistakes_in_an_entry_hide_no_others_and_are_told_with_its_number(raw_study):
+    entries = [SMALL, {**LARGE, "subset": 0}, {"name": "mnits", "recipe": {"epoch": 3}}]
+    endpoint = {"metric": "test/accurracy", "margin": 0.01}
+    with pytest.raises(SpecError) as caught:
+        parse_study(raw_study(dataset=entries, control="lenett", endpoint=endpoint))
+    starts = [text.partition(": ")[0] for text in caught.value.problems]
+    expected = ("dataset.1.subset", "dataset.2.recipe.epoch", "dataset.2.name", "control.variant")
+    assert {*expected, "endpoint.metric"} == {*starts}
+
+
+def test_what_is_wrong_on_one_data_set_alone_names_it(raw_study):
+    entries = [SMALL, {**LARGE, "recipe": {"epochs": 2}}]
+    arms = [{"name": "slow", "variant": "mlp", "recipe": {"warmup": 3}}]
+    with pytest.raises(SpecError) as caught:
+        parse_study(raw_study(dataset=entries, arms=arms, recipe={"epochs": 5}))
+    assert caught.value.problems == (
+        "arms.0.recipe: warmup must be below epochs (2), got 3.0 (on subset=200)",
+    )
+
+
+def test_an_override_goes_before_the_recipe_of_a_data_set(plan):
+    entries = [SMALL, {**LARGE, "recipe": {"epochs": 7}}]
+    overrides = [{"match": {"activation": "relu"}, "recipe": {"epochs": 3}}]
+    made = plan(dataset=entries, overrides=overrides)
+    assert made.arm(f"activation=relu {ON_LARGE}").recipe.epochs == 3
+    assert made.arm(f"control {ON_LARGE}").recipe.epochs == 7
 
 
 def test_a_factor_cannot_be_a_data_sets_own_too(raw_study):

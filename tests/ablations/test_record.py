@@ -94,10 +94,8 @@ def test_record_refuses_numbers_that_json_has_not(number):
         record(metrics={"test/loss": number}).to_json()
 
 
-def test_as_attempt_changes_the_number_and_the_commit_alone():
+def test_as_attempt_changes_the_number_alone():
     assert record().as_attempt(4) == record(attempt=4)
-    here = Commit("0123abc", dirty=True)
-    assert record().as_attempt(4, here) == record(attempt=4, commit=here)
 
 
 def test_a_record_from_before_commits_were_kept_has_none():

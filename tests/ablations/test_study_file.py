@@ -70,6 +70,16 @@ def test_set_leaves_the_file_and_what_was_read_alone(file, raw_study):
     assert file.read_bytes() == before
 
 
+def test_an_entry_of_a_list_is_set_by_its_number(raw_study):
+    given = raw_study(dataset=["digits", {"name": "mnist", "recipe": {"epochs": 9}}])
+    made = override(given, ["dataset.0.subset=500", "dataset.1.recipe.epochs=2"])
+    assert made["dataset"] == [
+        {"name": "digits", "subset": 500},
+        {"name": "mnist", "recipe": {"epochs": 2}},
+    ]
+    assert given["dataset"] == ["digits", {"name": "mnist", "recipe": {"epochs": 9}}]
+
+
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
@@ -79,7 +89,15 @@ def test_set_leaves_the_file_and_what_was_read_alone(file, raw_study):
         ("seeds.x=1", "seeds.x: 'seeds' is no mapping, got 2; set 'seeds' as a whole"),
         (
             "arms.0.name=x",
-            "arms.0.name: 'arms' is no mapping, got ['mlp']; set 'arms' as a whole",
+            "arms.0.name: 'arms.0' is no mapping, got 'mlp'; set 'arms.0' as a whole",
+        ),
+        (
+            "arms.1=mlp",
+            "arms.1: '1' is no entry of the list there; number one, 0 to 0",
+        ),
+        (
+            "arms.name=x",
+            "arms.name: 'name' is no entry of the list there; number one, 0 to 0",
         ),
     ],
 )

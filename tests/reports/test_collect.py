@@ -48,6 +48,28 @@ def test_a_table_has_a_row_a_run_with_its_factors_and_metrics(train, tiny, store
         assert row["device"] == record.environment.device_model
 
 
+def test_what_was_measured_on_another_sample_is_left_out_and_told_beside_the_run(
+    train, tiny, store_uri, children_of
+):
+    train(tiny(probes=["shift"]))
+    client = MlflowStore(store_uri).client
+    first, *_ = children_of("tiny")
+    client.set_tag(first.info.run_id, "probe.shift", "of another revision")
+    client.log_metric(first.info.run_id, "probe/mine", 1.0)  # a user's own
+    runs = collect_runs("tiny", store_uri).set_index("run_key")
+    key = first.data.tags["run_key"]
+    assert runs.loc[key, "message"].startswith("probe shift: measured by another version or on")
+    assert np.isnan(runs.loc[key, "probe/shift/accuracy_1"])
+    others = runs.drop(key)
+    assert set(others["message"]) == {""}
+    assert others["probe/shift/accuracy_1"].notna().all()
+    assert "probe/mine" not in runs
+    train(tiny(probes=["shift"]))  # which measures that run alone, and trains none
+    again = collect_runs("tiny", store_uri)
+    assert set(again["message"]) == {""}
+    assert again["probe/shift/accuracy_1"].notna().all()
+
+
 def test_what_a_former_revision_of_a_probe_measured_is_left_out(
     train, tiny, store_uri, children_of
 ):

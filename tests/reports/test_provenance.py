@@ -49,14 +49,14 @@ def test_runs_keep_the_commit_they_were_trained_from(home, store_uri, tiny, monk
     for seeds, one in ((1, first), (3, second)):
         monkeypatch.setattr(runner, "commit", lambda _, one=one: one)
         run_study(parse_study(tiny(seeds=seeds)), options)
-    monkeypatch.setattr("reports.provenance.commit", lambda _: None)
+    monkeypatch.setattr("reports.provenance.commit", lambda _: second)
     tables = collect_study("tiny", store_uri)
     found = provenance(tables)
     assert found["commits"] == [
         {"sha": "b" * 40, "dirty": True, "n_runs": 4},
         {"sha": "a" * 40, "dirty": False, "n_runs": 2},
     ]
-    assert found["report_commit"] is None
+    assert found["report_commit"] == {"sha": "b" * 40, "dirty": True}
     runs = MlflowStore(store_uri).client.search_runs([tables.experiment_id], "tags.kind = 'run'")
     shown = Counter(run.data.tags["mlflow.source.git.commit"] for run in runs)
     assert shown == {"b" * 40: 4, "a" * 40: 2}

@@ -10,8 +10,8 @@ from torch import nn
 
 from ablations import probe_cards
 from ablations.probe_cards import CARDS, ProbeSpec
-from ablations.probes import ONCE_AN_ARM, PROBES, measure, probe_key
-from ablations.record import FILTERS_FILE
+from ablations.probes import ONCE_AN_ARM, PROBES, measure
+from ablations.record import FILTERS_FILE, probe_key
 
 SHIFT = ProbeSpec("shift")
 

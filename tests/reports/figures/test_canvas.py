@@ -61,6 +61,8 @@ def test_what_is_below_one_has_labels_too_and_few_where_there_is_little_room():
     assert 0.05 in ax.get_xticks()
     log_axis(ax.xaxis, [0.012, 0.4], is_sparse=True)
     assert list(ax.get_xticks()) == pytest.approx([0.1, 0.01])
+    log_axis(ax.xaxis, [1e-13, 4e-11], is_sparse=True)  # gradients of a network that has learnt
+    assert list(ax.get_xticks()) == pytest.approx([1e-11, 1e-12, 1e-13])
     log_axis(ax.xaxis, [1e-9, 0.4], is_sparse=True)
     assert list(ax.get_xticks()) == pytest.approx([1e-1, 1e-4, 1e-7])
 

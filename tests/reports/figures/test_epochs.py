@@ -54,6 +54,7 @@ def test_epochs_that_fewer_seeds_were_measured_after_than_at_the_end_are_left_ou
     table = epoch_table(followed)
     epochs = table.groupby("arm")["epoch"].unique().map(list)
     others = set(epochs.index) - {"control"}
+    assert others
     assert 0 not in epochs["control"]
     assert all(0 in epochs[arm] for arm in others)
 

@@ -49,6 +49,10 @@ def test_a_study_without_a_margin_explains_none(results):
     ("data", "words"),
     [
         ([{}], ""),
+        (
+            [{"name": "digits", "subset": 90}, {"name": "digits", "recipe": {"epochs": 5}}],
+            "digits (90 training images, epochs 2; epochs 5)",
+        ),
         ([{"name": "digits", "subset": None, "normalise": "unit"}], "digits"),
         (
             [{"name": "digits", "permutation": "fixed"}, {"name": "digits"}, {"name": "mnist"}],
@@ -65,9 +69,20 @@ def test_a_study_without_a_margin_explains_none(results):
     ],
 )
 def test_the_data_are_those_of_the_controls(data, words):
-    arms = [{"name": f"c{n}", "control": f"c{n}", "dataset": one} for n, one in enumerate(data)]
-    other = {"name": "arm", "control": "c0", "dataset": {"name": "cifar10"}}
-    assert data_words({"arms": [*arms, other]}) == words
+    usual = {"epochs": 2, "optimizer": "adam"}
+    arms = [
+        {
+            "name": f"c{n}",
+            "control": f"c{n}",
+            "comparison": "shared",
+            "recipe": {**usual, **one.pop("recipe", {})},
+            "dataset": one,
+        }
+        for n, one in enumerate(data)
+    ]
+    other = {**arms[0], "name": "arm", "dataset": {"name": "cifar10"}}
+    tuned = {**arms[0], "comparison": "tuned", "recipe": {"epochs": 7}}
+    assert data_words({"arms": [*arms, other, tuned]}) == words
 
 
 def test_every_document_says_on_which_data(results, costs, provenance):
