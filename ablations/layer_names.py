@@ -1,11 +1,11 @@
 """The names of a network's layers, told from its levels: no network is built, no torch loaded.
 
-Called by `metric_names`, to say which numbers by layer every run of a study will have.
+Called by `metric_names`, to say which numbers by layer the runs of an arm will have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ablations.probe_cards import LayerGroup
@@ -46,16 +46,6 @@ def layer_names(variant: str, levels: Mapping[str, Any]) -> dict[LayerGroup, lis
         weighted if activation in (*_BOUNDED, "relu") else [],
         weighted if activation in _BOUNDED else [],
     )
-
-
-def common_layers(networks: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[LayerGroup, list[str]]:
-    """The layers that all of these networks have, each a variant with its levels."""
-    found = [layer_names(variant, levels) for variant, levels in networks]
-    first, *others = found
-    return {
-        group: [name for name in names if all(name in other[group] for other in others)]
-        for group, names in first.items()
-    }
 
 
 def _groups(

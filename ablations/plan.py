@@ -309,6 +309,7 @@ def make_plan(
         problems += tuned_alike([arm for arm, _ in arms], spec.tuning.space)
     unbuilt = {name + one.place for one in builders for name in one.failed}
     finder = ClaimFinder([arm for arm, _ in arms], unbuilt, spec.probes, networks)
+    finder.check_endpoint(spec.endpoint.metric)
     claims = finder.claims(spec.claims)
     problems += finder.problems
     problems += unkept([arm for arm, _ in arms], spec.endpoint.metric, claims)

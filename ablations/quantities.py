@@ -23,7 +23,7 @@ from ablations.claims import (
 )
 from ablations.designs import level_text
 from ablations.errors import nearest
-from ablations.metric_names import arm_metrics
+from ablations.metric_names import arm_metrics, common
 from ablations.probe_cards import ProbeSpec
 from ablations.sizes import GROWTH_FACTORS, Layer, Networks, Shape
 from lenet_variants.errors import VariantError
@@ -60,17 +60,17 @@ class ClaimFinder:
         self.arms: Mapping[str, Arm] = {arm.name: arm for arm in arms}
         self.control = arms[0].control if arms else ""
         self.unbuilt, self.networks = unbuilt, networks
-        self._metrics = {
-            arm.name: arm_metrics(
-                probes,
-                arm.variant,
-                arm.levels,
-                arm.recipe.epochs,
-                is_split=bool(arm.dataset.validation),
-            )
-            for arm in arms
-        }
+        self._metrics = {arm.name: arm_metrics(arm, probes) for arm in arms}
         self.problems: list[str] = []
+
+    def check_endpoint(self, metric: str) -> None:
+        """Whether all runs will have the metric of record."""
+        known = common(self._metrics.values()) if self._metrics else [metric]
+        if metric not in known:
+            self.problems.append(
+                f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
+                f"(known here: {', '.join(known)})"
+            )
 
     def claims(self, said: Iterable[ClaimSpec]) -> list[Claim]:
         """Every claim whose arms, layers and metrics are there; see `problems` for the others."""

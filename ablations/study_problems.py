@@ -14,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 
 from ablations.claims import CONTRAST_SIGN
 from ablations.errors import nearest
-from ablations.metric_names import metric_names
 from ablations.spec import (
     DATASET_PREFIXES,
     DATASETS,
@@ -152,12 +151,6 @@ def _no_factor(spec: StudySpec, where: str, name: str) -> str:
 
 def _study_problems(spec: StudySpec) -> list[str]:
     problems = [*_dataset_problems(spec), *_look_problems(spec), *_tuning_problems(spec)]
-    metric, known = spec.endpoint.metric, metric_names(spec)
-    if metric not in known:
-        problems.append(
-            f"endpoint.metric: unknown metric {metric!r}; {nearest(metric, known)}"
-            f"(known here: {', '.join(known)})"
-        )
     if spec.curves == "validation" and not all(one.validation for one in spec.datasets):
         problems.append(
             "curves: 'validation' needs a split; set dataset.validation to a number of images"

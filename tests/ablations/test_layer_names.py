@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from ablations.layer_names import common_layers, layer_names
+from ablations.layer_names import layer_names
 from ablations.probes.layers import layers
 from lenet_variants import catalogue
 from lenet_variants.registry import create, register_variant
@@ -42,12 +42,6 @@ def test_functions_that_can_saturate_or_die_follow_layers_with_weights(activatio
     assert names["activated"] == (hidden if group else [])
     pooled = layer_names("lenet", {"activation": "tanh", "pooling": "subsampling"})
     assert pooled["bounded"] == ["conv1", "conv2", "pool1", "pool2", "fc1", "fc2"]
-
-
-def test_common_layers_are_those_that_all_have():
-    found = common_layers([("lenet", {}), ("mlp", {}), ("lenet", {"activation": "relu"})])
-    assert found["all"] == ["fc1", "output"]
-    assert found["bounded"] == []
 
 
 @pytest.mark.parametrize(("name", "levels"), [("lenett", {}), ("lenet", {"channels": "many"})])

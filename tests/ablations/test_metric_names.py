@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from ablations.metric_names import metric_names
+from ablations.metric_names import arm_metrics, common
 from ablations.probe_cards import SHIFT
 
 
-def test_metrics_follow_split_and_probes(study):
+@pytest.fixture
+def metric_names(plan):
+    """The metrics that all arms of a small study have."""
+
+    def names(**changes):
+        made = plan(**changes)
+        return common(arm_metrics(arm, made.spec.probes) for arm in made.arms)
+
+    return names
+
+
+def test_metrics_follow_split_and_probes(metric_names):
     plain = ("test/accuracy", "test/loss", "train/accuracy", "train/loss")
-    assert metric_names(study()) == plain
-    with_split = metric_names(study(dataset={"name": "digits", "validation": 50}))
+    assert tuple(metric_names()) == plain
+    with_split = metric_names(dataset={"name": "digits", "validation": 50})
     assert set(with_split) - set(plain) == {"validation/accuracy", "validation/loss"}
-    probed = metric_names(study(probes=["shift"]))
+    probed = metric_names(probes=["shift"])
     layers = ("conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "output")
     names = {*SHIFT.metrics, *(f"change/{layer}" for layer in layers)}
     assert set(probed) - set(plain) == {f"probe/shift/{name}" for name in names}
@@ -27,8 +38,8 @@ def test_metrics_follow_split_and_probes(study):
         ({"factors": {"hidden": [[120, 84], []]}}, {"conv1", "pool1", "conv2", "pool2", "output"}),
     ],
 )
-def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(study, changes, layers):
-    probed = metric_names(study(probes=["shift"], **changes))
+def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(metric_names, changes, layers):
+    probed = metric_names(probes=["shift"], **changes)
     found = {name for name in probed if "/change/" in name}
     assert found == {f"probe/shift/change/{layer}" for layer in layers}
 
@@ -43,16 +54,16 @@ def test_metrics_by_layer_are_of_the_layers_that_all_arms_have(study, changes, l
         (
             {
                 "recipe": {"epochs": 6},
-                "dataset": ["digits", {"name": "mnist", "recipe": {"epochs": 2}}],
+                "dataset": ["digits", {"name": "digits", "subset": 99, "recipe": {"epochs": 2.0}}],
             },
             [0, 1],
         ),
     ],
 )
 def test_metrics_of_the_course_of_training_are_of_the_epochs_that_all_arms_have(
-    study, changes, epochs
+    metric_names, changes, epochs
 ):
-    probed = metric_names(study(probes=["gradient_flow"], **changes))
+    probed = metric_names(probes=["gradient_flow"], **changes)
     found = {name for name in probed if name.endswith("gradient_norm/fc1")}
     named = {f"probe/gradient_flow/epoch_{epoch}_gradient_norm/fc1" for epoch in epochs}
     assert found == {*named, "probe/gradient_flow/gradient_norm/fc1"}

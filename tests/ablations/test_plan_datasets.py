@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from ablations.errors import SpecError
-from ablations.metric_names import metric_names
 from ablations.study_file import parse_study
 
 SMALL, LARGE = {"name": "digits", "subset": 100}, {"name": "digits", "subset": 200}
@@ -186,12 +185,11 @@ def test_a_data_set_may_have_a_recipe_of_its_own(plan):
 
 def test_mistakes_in_an_entry_hide_no_others_and_are_told_with_its_number(raw_study):
     entries = [SMALL, {**LARGE, "subset": 0}, {"name": "mnits", "recipe": {"epoch": 3}}]
-    endpoint = {"metric": "test/accurracy", "margin": 0.01}
     with pytest.raises(SpecError) as caught:
-        parse_study(raw_study(dataset=entries, control="lenett", endpoint=endpoint))
+        parse_study(raw_study(dataset=entries, control="lenett"))
     starts = [text.partition(": ")[0] for text in caught.value.problems]
     expected = ("dataset.1.subset", "dataset.2.recipe.epoch", "dataset.2.name", "control.variant")
-    assert {*expected, "endpoint.metric"} == {*starts}
+    assert {*expected} == {*starts}
 
 
 def test_what_is_wrong_on_one_data_set_alone_names_it(raw_study):
@@ -227,10 +225,12 @@ def test_the_study_is_written_as_it_was_read(study):
         assert plain["dataset"] == written
 
 
-def test_a_metric_must_be_there_on_every_data_set(study, raw_study):
+def test_a_metric_must_be_there_on_every_data_set(plan, raw_study):
     split = {"name": "digits", "subset": 200, "validation": 50}
-    assert "validation/loss" in metric_names(study(dataset=split))
-    assert "validation/loss" not in metric_names(study(dataset=[SMALL, split]))
+    endpoint = {"metric": "validation/loss", "margin": 0.1}
+    assert plan(dataset=split, endpoint=endpoint)
+    with pytest.raises(SpecError, match=r"endpoint\.metric: unknown metric 'validation/loss'"):
+        plan(dataset=[SMALL, split], endpoint=endpoint)
     with pytest.raises(SpecError, match="curves: 'validation' needs a split"):
         parse_study(raw_study(dataset=[SMALL, split], curves="validation"))
 

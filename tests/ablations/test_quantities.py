@@ -266,3 +266,21 @@ def test_a_claim_may_speak_of_layers_that_other_arms_have_not(plan, told):
     assert told(less(f"mean(activation=relu, {deep})"), **study)[0].startswith(
         f"claims.0.statement.left: mean(activation=relu, {deep}): {deep!r} is no metric; did you"
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "hint"),
+    [("test/acuracy", "test/accuracy"), ("validation/loss", "train/loss")],
+)
+def test_an_endpoint_that_runs_will_not_have_is_told_with_those_they_will(plan, metric, hint):
+    with pytest.raises(SpecError) as caught:
+        plan(endpoint={"metric": metric, "margin": 0.1})
+    assert caught.value.problems == (
+        f"endpoint.metric: unknown metric {metric!r}; did you mean {hint!r}? (known here: "
+        "test/accuracy, test/loss, train/accuracy, train/loss)",
+    )
+
+
+def test_an_endpoint_is_not_held_against_arms_that_cannot_be_built(told):
+    problems = told(control={"variant": "lenet", "levels": {"padding": 3, "kernel_size": 99}})
+    assert not any("endpoint" in text for text in problems)

@@ -19,7 +19,6 @@ LEVELS = (
     "activation, bias, channels, connections, dropout, head, hidden, kernel_size, norm, output, "
     "padding, pooling, stride, weights"
 )
-METRICS = "test/accuracy, test/loss, train/accuracy, train/loss"
 
 
 @pytest.mark.parametrize(
@@ -67,16 +66,6 @@ def test_bad_recipe_is_told_by_path_value_and_what_is_allowed(problems_of, recip
         ({"endpoint": {}}, "endpoint.margin: is required and missing"),
         ({"endpoint": {"margin": 0}}, "endpoint.margin: must be > 0.0, got 0"),
         ({"endpoint": {"margin": 1, "alpha": 0.5}}, "endpoint.alpha: must be < 0.5, got 0.5"),
-        (
-            {"endpoint": {"margin": 1, "metric": "test/acuracy"}},
-            "endpoint.metric: unknown metric 'test/acuracy'; did you mean 'test/accuracy'? "
-            f"(known here: {METRICS})",
-        ),
-        (
-            {"endpoint": {"margin": 1, "metric": "validation/loss"}},
-            "endpoint.metric: unknown metric 'validation/loss'; did you mean 'train/loss'? "
-            f"(known here: {METRICS})",
-        ),
         (
             {"curves": "validation"},
             "curves: 'validation' needs a split; set dataset.validation to a number of images",
