@@ -85,7 +85,7 @@ class Comparison:
     Attributes:
         arms: The difference of each arm but the control, by name.
         warnings: A sentence for each arm that changes nothing, is another arm under another name,
-            or changes more than its factor.
+            or changes more than its factor; and for each contrast that will get no verdict.
     """
 
     arms: Mapping[str, ArmDifference]
@@ -104,7 +104,23 @@ def compare(plan: Plan) -> Comparison:
     warnings = [*_same_networks(plan, networks)]
     for name, difference in found.items():
         warnings += _more_than_its_factor(plan, name, difference, networks[name])
-    return Comparison(found, (*warnings, *_knock_ons(plan, found)))
+    return Comparison(found, (*warnings, *_knock_ons(plan, found), *_unequal_epochs(plan)))
+
+
+def _unequal_epochs(plan: Plan) -> Iterator[str]:
+    """A sentence for every contrast, claimed ones too, that a report will give no verdict on."""
+    if "recipe.epochs" in plan.factors or "unequal_epochs" in plan.spec.accept:
+        return
+    asked = {one["name"]: (one["arm"], one["control"]) for one in plan.contrasts}
+    asked |= {one.name: one.sides for one in plan.claims if one.name}
+    for name, sides in asked.items():
+        epochs = [plan.arm(side).recipe.epochs for side in sides]
+        if len(set(epochs)) > 1:
+            yield (
+                f"contrast {name!r}: its arms are trained for {' and '.join(map(str, epochs))} "
+                "epochs, so it gets no verdict; train both as long, or set "
+                "accept: [unequal_epochs]"
+            )
 
 
 @dataclass(frozen=True)

@@ -327,3 +327,26 @@ def test_a_network_that_cannot_be_matched_is_not_told_to_be(comparison, forget_p
     factors = {"width": [2000]}
     (warning,) = comparison(control="wide", design="one-factor", factors=factors).warnings
     assert warning.endswith("of the control's); its size changes with it")
+
+
+def test_a_contrast_of_arms_that_are_not_trained_as_long_is_told_to_get_no_verdict(comparison):
+    entries = [
+        {"name": "digits", "subset": 300},
+        {"name": "digits", "subset": 30, "recipe": {"epochs": 10}},
+    ]
+    claim = {
+        "text": "more images are better",
+        "contrast": "control on subset=300 - control on subset=30",
+        "expect": "greater",
+    }
+    study = {"dataset": entries, "control": "mlp", "arms": ["softmax"], "claims": [claim]}
+    (warning,) = (text for text in comparison(**study).warnings if "no verdict" in text)
+    assert warning == (
+        "contrast 'control on subset=300 - control on subset=30': its arms are trained for 1 and "
+        "10 epochs, so it gets no verdict; train both as long, or set accept: [unequal_epochs]"
+    )
+    for told in (
+        comparison(**study, accept=["unequal_epochs"]).warnings,
+        comparison(design="one-factor", factors={"recipe.epochs": [3]}).warnings,
+    ):
+        assert not any("no verdict" in text for text in told)
