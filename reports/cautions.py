@@ -174,8 +174,8 @@ def _contrast_warnings(
             yield Message(
                 "chance_unknown",
                 f"{where}: runs of {side.name!r} that came to no number count as the worst that "
-                "was seen, because the value of a network that learnt nothing is not known; give "
-                "endpoint.chance or the data set's n_classes",
+                "was seen, because the value of a network that learnt nothing is not known; an "
+                "AnalysisPlan can say it, by endpoint.chance or the data set's n_classes",
             )
     yield from (
         Message(flag, f"{where}: {text}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ablations.probe_cards import ProbeSpec
-from ablations.spec import DataSpec, EndpointSpec, Recipe, StudySpec, canonical, changed
+from ablations.spec import DataSpec, EndpointSpec, Recipe, StudySpec, TuningSpec, canonical, changed
 from ablations.study_file import parse_study
 
 
@@ -216,3 +218,10 @@ def test_seeds_are_written_back_so_that_they_read_the_same(raw_study, given):
     spec = parse_study(raw_study(seeds=given))
     for dump in (spec.model_dump(mode="json"), spec.model_dump(mode="json", exclude_unset=True)):
         assert parse_study(dump) == spec
+
+
+def test_the_template_has_every_key():
+    template = (files("ablations") / "templates/study.yaml").read_text(encoding="utf-8")
+    for model in (StudySpec, Recipe, DataSpec, EndpointSpec, TuningSpec):
+        for name, field in model.model_fields.items():
+            assert re.search(rf"\b{field.alias or name}:", template), name

@@ -68,3 +68,16 @@ def test_examples_were_trained_from_one_commit():
         for folder in EXAMPLES
     ]
     assert len({one["sha"] for commits in found for one in commits}) == 1
+
+
+def test_the_worked_example_of_the_protocol_is_that_of_the_notes_study():
+    results = json.loads((ROOT / "docs/examples/lenet-notes/results.json").read_text())
+    protocol = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
+    for one in results["contrasts"][: len(results["arms"]) - 1]:
+        low, high = (f"{100 * bound:+.2f}" for bound in one["ci_adjusted"])
+        row = f"| `{one['arm']}` | {100 * one['estimate']:+.2f} | {low} to {high} | "
+        assert f"{row}`{one['verdict']}`" in protocol
+    by_name = {arm["name"]: arm["values"] for arm in results["arms"]}
+    for name, arm in (("ReLU", "activation=relu"), ("sigmoid", "control")):
+        values = " | ".join(f"{100 * value:.2f}" for value in by_name[arm].values())
+        assert f"| {name}, % | {values} |" in protocol

@@ -85,7 +85,7 @@ def test_arms_that_vary_unequally_are_named(cautions):
 
 def test_diverged_runs_of_unknown_chance_are_named(cautions):
     warned, _ = cautions({"control": CONTROL, "a": [*BETTER[:4], "DIVERGED"]}, arms=())
-    assert "give endpoint.chance or the data set's n_classes" in warned["chance_unknown"]
+    assert "by endpoint.chance or the data set's n_classes" in warned["chance_unknown"]
 
 
 def test_a_ceiling_is_named(cautions):
