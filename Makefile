@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev  ## the fast half of `test`
 docs: $(VENV)/installed  ## the page that is made from the cards of the variants
 	$(BIN)/ablations variants --markdown > docs/registry.md
 
-examples: $(VENV)/installed  ## the studies of studies/ trained, and their reports in docs/examples (an hour and a quarter on two cores)
+examples: $(VENV)/installed  ## the studies of studies/ trained, and their reports in docs/examples (an hour and a half on two cores)
 	$(BIN)/ablations data fetch fashion-mnist
 	$(BIN)/python docs/examples.py
 

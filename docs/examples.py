@@ -43,6 +43,11 @@ def main() -> None:
             _ablations("report", file, "--out", f"{folder}/{study}", "--formats", "html,md,json")
         shutil.rmtree(EXAMPLES, ignore_errors=True)
         shutil.copytree(folder, EXAMPLES)
+    write_index()
+
+
+def write_index() -> None:
+    """The README of the reports that are there."""
     parts = [INDEX, *(part for study in STUDIES for part in _entry(study))]
     (EXAMPLES / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
@@ -57,7 +62,7 @@ def _entry(study: str) -> Iterator[str]:
     """A study in the index: its question, its files, and a row a claim."""
     results = _read(study, "results")
     provenance = _read(study, "provenance")
-    n_arms = counted(len(results["arms"]), "arm")
+    n_arms = counted(len({arm["name"] for arm in results["arms"]}), "arm")
     runs = f"{n_arms}, {provenance['n_runs']} runs, {provenance['first_run_started'][:10]}"
     yield f"## {study}\n\n{results['question']}\n"
     yield (
