@@ -128,7 +128,7 @@ class _Driver:
         self.prepared, self.tracker, self.observe, self.crew = prepared, tracker, observe, crew
         self.keep = keep
         self.study, self.options = prepared.spec.study, prepared.options
-        self.commit = commit(Path.cwd())  # beside the study
+        self.commit = commit(Path.cwd())  # of the folder the study runs in
         self.is_open = False
         self.changes: tuple[str, ...] = ()
         self.tuner = Tuner(prepared, tracker, observe, self._open) if prepared.spec.tuning else None

@@ -128,12 +128,16 @@ def _collect(store: Reader, study: str, *, with_examples: bool) -> StudyTables:
     answers = dict(
         zip(map(key_of, answered), store.each(answered, names.EXAMPLES_FILE, _arrays), strict=True)
     )
-    pictured = [run for run in answered if names.TAG_PROBE_PREFIX + FILTERS in run.data.tags]
+    asked = [ProbeSpec.parse(one) for one in plan_json["probes"]]
+    pictured = [
+        run
+        for run in answered
+        if any(one.name == FILTERS and _is_as_asked(run, one) for one in asked)
+    ]
     pictures = store.each(pictured, names.FILTERS_FILE, _arrays)
     labels = _labels(store, parent, plan_json, held) if with_examples else {}
     is_tuned = "tuning" in plan_json and names.TUNING_FILE in held
     tuning = store.parsed(parent, names.TUNING_FILE, json.loads) if is_tuned else None
-    asked = [ProbeSpec.parse(one) for one in plan_json["probes"]]
     probed = {
         key: _probed(run, records[key], asked) for key, run in zip(records, chosen, strict=True)
     }
@@ -219,9 +223,8 @@ def _probed(
     n_epochs = record.spec["recipe"]["epochs"]
     found, outdated = {}, []
     for one in asked:
-        tag = run.data.tags.get(names.TAG_PROBE_PREFIX + one.name)
-        if tag != names.probe_key(key_of(run), one):
-            outdated += [one.name] if tag else []
+        if not _is_as_asked(run, one):
+            outdated += [one.name] if names.TAG_PROBE_PREFIX + one.name in run.data.tags else []
             continue
         measures = one.card.measures(n_epochs)
         for name, value in run.data.metrics.items():
@@ -230,6 +233,12 @@ def _probed(
             if (group == "probe" and is_own) or (group == "cost" and own):
                 found[name] = value
     return found, outdated
+
+
+def _is_as_asked(run: Any, probe: ProbeSpec) -> bool:
+    """Whether a run has what the probe yields as it is now, on the sample that is asked for."""
+    tag = run.data.tags.get(names.TAG_PROBE_PREFIX + probe.name)
+    return bool(tag == names.probe_key(key_of(run), probe))
 
 
 def _outdated_text(outdated: Sequence[str]) -> str:

@@ -217,7 +217,7 @@ def epochs(results: Document) -> str:
     return (
         f"Measured by layer on a sample of training images, before training, after some of its"
         f" epochs and at its end: mean{_own_interval(results, detail_tables.by_layer(results))},"
-        f" {n_seeds(results)}. What stayed 0 is not drawn. {RANDOMISED}"
+        f" {n_seeds(results)}. A measure that stayed 0 in every layer is not drawn. {RANDOMISED}"
     )
 
 

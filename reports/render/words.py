@@ -68,7 +68,9 @@ def data_words(results: Document) -> str:
     controls = [
         arm
         for arm in results["arms"]
-        if arm["name"] == arm["control"] and arm["comparison"] == "shared" and arm["dataset"]
+        if arm["name"] == arm["control"]
+        and arm["comparison"] == "shared"
+        and "name" in arm["dataset"]
     ]
     by_name: dict[str, list[str]] = {}
     for arm, own in zip(controls, _own_settings(controls), strict=True):

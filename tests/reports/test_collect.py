@@ -70,6 +70,20 @@ def test_what_was_measured_on_another_sample_is_left_out_and_told_beside_the_run
     assert again["probe/shift/accuracy_1"].notna().all()
 
 
+def test_pictures_of_another_sample_are_left_out_as_numbers_are(
+    train, tiny, store_uri, children_of
+):
+    train(tiny(probes=["filters"]))
+    pictured = collect_study("tiny", store_uri).filters
+    assert len(pictured) == 2  # one run an arm
+    tagged = [one for one in children_of("tiny") if "probe.filters" in one.data.tags]
+    MlflowStore(store_uri).client.set_tag(tagged[0].info.run_id, "probe.filters", "other")
+    tables = collect_study("tiny", store_uri)
+    assert set(tables.filters) == {tagged[1].data.tags["run_key"]}
+    told = tables.runs.set_index("run_key")["message"]
+    assert told[tagged[0].data.tags["run_key"]].startswith("probe filters: measured by another")
+
+
 def test_what_a_former_revision_of_a_probe_measured_is_left_out(
     train, tiny, store_uri, children_of
 ):

@@ -49,6 +49,7 @@ def test_a_study_without_a_margin_explains_none(results):
     ("data", "words"),
     [
         ([{}], ""),
+        ([{"n_classes": 10}], ""),
         (
             [{"name": "digits", "subset": 90}, {"name": "digits", "recipe": {"epochs": 5}}],
             "digits (90 training images, epochs 2; epochs 5)",
